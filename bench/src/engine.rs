@@ -68,7 +68,7 @@ pub(crate) fn binary_size(programs: &Programs) -> anyhow::Result<Figure> {
 
 /// An engine that runs.
 #[derive(Debug)]
-pub(crate) struct Running {
+pub(crate) struct RunningEngine {
     child: Child,
     /// Where it listens, and the token it takes.
     pub file: EngineFile,
@@ -78,7 +78,7 @@ pub(crate) struct Running {
     agent: ureq::Agent,
 }
 
-impl Running {
+impl RunningEngine {
     /// Starts an engine on `home` and waits until it is ready.
     pub(crate) fn start(programs: &Programs, home: &Path) -> anyhow::Result<Self> {
         let kino = programs.folder.join("kino");
@@ -151,7 +151,7 @@ impl Running {
 }
 
 /// No engine outlives the measurement, also not one that failed.
-impl Drop for Running {
+impl Drop for RunningEngine {
     fn drop(&mut self) {
         if self.child.try_wait().is_ok_and(|ended| ended.is_none()) {
             let _killed = self.child.kill().is_ok() && self.child.wait().is_ok();
@@ -177,7 +177,7 @@ fn read_engine_file(home: &Path, pid: u32) -> Option<EngineFile> {
 pub(crate) fn start_up(programs: &Programs, home: &Path, state: &str) -> anyhow::Result<Vec<Figure>> {
     let mut samples = Samples::default();
     for _ in 0..5 {
-        samples.time(|| Running::start(programs, home))?.stop()?;
+        samples.time(|| RunningEngine::start(programs, home))?.stop()?;
     }
     let median = samples.quantile(0.5);
     let what = format!("starting the engine, {state}");
@@ -186,7 +186,7 @@ pub(crate) fn start_up(programs: &Programs, home: &Path, state: &str) -> anyhow:
 
 /// Sends the spans and says what that took.
 pub(crate) fn load(
-    running: &mut Running,
+    running: &mut RunningEngine,
     programs: &Programs,
     arguments: &Arguments,
     temporary: &Path,
@@ -237,7 +237,7 @@ pub(crate) fn load(
 }
 
 /// Writes hot rows out and waits until nothing moves any more.
-pub(crate) fn settle(running: &Running) -> anyhow::Result<Vec<Figure>> {
+pub(crate) fn settle(running: &RunningEngine) -> anyhow::Result<Vec<Figure>> {
     let started = now();
     running.ask(&LakeFilesQuestion { flush: true })?;
     let mut last = (0, 0, 0);
@@ -254,7 +254,7 @@ pub(crate) fn settle(running: &Running) -> anyhow::Result<Vec<Figure>> {
 }
 
 /// What the engine takes when nothing is asked of it.
-pub(crate) fn idle(running: &Running) -> anyhow::Result<Vec<Figure>> {
+pub(crate) fn idle(running: &RunningEngine) -> anyhow::Result<Vec<Figure>> {
     thread::sleep(AT_REST);
     let before = running.cpu_time()?;
     thread::sleep(IDLE);

@@ -7,7 +7,7 @@ use kino_model::{Span, SpanId, SpanKind, TraceId, UnixNanos};
 use kino_testkit::otlp::traces_request;
 use kino_wire::explain::ExplainTraceQuestion;
 
-use crate::engine::{Running, settle};
+use crate::engine::{RunningEngine, settle};
 use crate::figures::{Figure, Samples, millis};
 
 const SPANS: u64 = 1_000_000;
@@ -16,12 +16,12 @@ const SECONDS_MAX: u64 = 3;
 const GROWTH_MAX: u64 = 600_000_000;
 
 /// Where a span is: its parent, its start and its end, by its number.
-type Shape = fn(u64) -> (Option<u64>, u64, u64);
+type SpanShape = fn(u64) -> (Option<u64>, u64, u64);
 
 /// Both extremes of depth.
-pub(crate) fn traces(running: &Running) -> anyhow::Result<Vec<Figure>> {
-    let chain: Shape = |number| (number.checked_sub(1), number * 10, (4 * SPANS - number) * 10);
-    let flat: Shape = |number| match number {
+pub(crate) fn traces(running: &RunningEngine) -> anyhow::Result<Vec<Figure>> {
+    let chain: SpanShape = |number| (number.checked_sub(1), number * 10, (4 * SPANS - number) * 10);
+    let flat: SpanShape = |number| match number {
         0 => (None, 0, SPANS * 1_000),
         _ => (Some(0), number * 1_000 - 1_000, number * 1_000 - 100),
     };
@@ -47,7 +47,7 @@ pub(crate) fn traces(running: &Running) -> anyhow::Result<Vec<Figure>> {
     Ok(figures)
 }
 
-fn send(running: &Running, trace_id: TraceId, shape: Shape) -> anyhow::Result<()> {
+fn send(running: &RunningEngine, trace_id: TraceId, shape: SpanShape) -> anyhow::Result<()> {
     let id = |number: u64| SpanId((number + 1).to_be_bytes());
     let begin = running.file.started_unix_nanos;
     let span = |number: u64| {

@@ -83,7 +83,7 @@ fn main() -> anyhow::Result<()> {
     report.add(engine::binary_size(&programs)?)?;
     report.extend(engine::start_up(&programs, &home, "empty home")?)?;
 
-    let mut running = engine::Running::start(&programs, &home)?;
+    let mut running = engine::RunningEngine::start(&programs, &home)?;
     report.extend(engine::load(&mut running, &programs, &arguments, temporary.path())?)?;
     report.extend(questions::visibility(&running)?)?;
     report.extend(engine::settle(&running)?)?;

@@ -9,7 +9,7 @@ use anyhow::{Context, ensure};
 use kino_wire::admin::LakeFilesQuestion;
 use serde_json::Value as Json;
 
-use crate::engine::{Programs, Running};
+use crate::engine::{Programs, RunningEngine};
 use crate::figures::{Figure, Samples, thousands};
 
 const DUCKDB: &str = include_str!("duckdb_peer.py");
@@ -31,7 +31,7 @@ const QUERIES: [(&str, &str); 3] = [
 ];
 
 /// `kino sql` over the engine's files and rows.
-pub(crate) fn kino_sql(running: &Running, programs: &Programs) -> anyhow::Result<Vec<Figure>> {
+pub(crate) fn kino_sql(running: &RunningEngine, programs: &Programs) -> anyhow::Result<Vec<Figure>> {
     let mut figures = Vec::new();
     for (what, sql) in QUERIES {
         let sql = sql.replace("approx_percentile(duration_nanos)", "approx_percentile_cont(duration_nanos, 0.95)");
@@ -49,7 +49,7 @@ pub(crate) fn kino_sql(running: &Running, programs: &Programs) -> anyhow::Result
 }
 
 /// DuckDB, from PyPI, over the engine's files.
-pub(crate) fn duckdb(running: &Running, temporary: &Path) -> anyhow::Result<Vec<Figure>> {
+pub(crate) fn duckdb(running: &RunningEngine, temporary: &Path) -> anyhow::Result<Vec<Figure>> {
     let environment = temporary.join("venv");
     let made = Command::new("python3").args(["-m", "venv"]).arg(&environment).status()?;
     ensure!(made.success(), "failed to make a Python environment for DuckDB");

@@ -12,14 +12,14 @@ use kino_wire::explain::{ExplainOperationQuestion, ExplainSystemQuestion, Explai
 use kino_wire::find::FindQuestion;
 use kino_wire::live::{MAX_OPERATIONS, OperationsQuestion};
 
-use crate::engine::Running;
+use crate::engine::RunningEngine;
 use crate::figures::{Figure, Samples, millis, thousands};
 
 /// How often visibility is tried.
 const VISIBILITY_TRIES: u64 = 50;
 
 /// From the acknowledgement of a request until one of its traces answers.
-pub(crate) fn visibility(running: &Running) -> anyhow::Result<Vec<Figure>> {
+pub(crate) fn visibility(running: &RunningEngine) -> anyhow::Result<Vec<Figure>> {
     let mut samples = Samples::default();
     for attempt in 0..VISIBILITY_TRIES {
         let mut stream = RequestStream::new(1_000_000 + attempt, 1, UnixNanos(running.file.started_unix_nanos));
@@ -40,7 +40,7 @@ pub(crate) fn visibility(running: &Running) -> anyhow::Result<Vec<Figure>> {
 }
 
 /// Bytes a span in the lake, by table.
-pub(crate) fn storage(running: &Running) -> anyhow::Result<Vec<Figure>> {
+pub(crate) fn storage(running: &RunningEngine) -> anyhow::Result<Vec<Figure>> {
     let files = running.ask(&LakeFilesQuestion::default())?.files;
     let spans: u64 = files.iter().filter(|file| file.table == "spans").map(|file| file.rows).sum();
     ensure!(spans > 0, "no span reached the lake");
@@ -61,7 +61,7 @@ pub(crate) fn storage(running: &Running) -> anyhow::Result<Vec<Figure>> {
 }
 
 /// Every kind of question, again and again.
-pub(crate) fn ask_all(running: &Running, ids: &Path, repeats: usize) -> anyhow::Result<Vec<Figure>> {
+pub(crate) fn ask_all(running: &RunningEngine, ids: &Path, repeats: usize) -> anyhow::Result<Vec<Figure>> {
     let ids: Vec<TraceId> = std::fs::read_to_string(ids)?.lines().map(str::parse).collect::<Result<_, _>>()?;
     ensure!(!ids.is_empty(), "no trace ids were collected");
     let mut figures = Vec::new();
@@ -80,7 +80,7 @@ pub(crate) fn ask_all(running: &Running, ids: &Path, repeats: usize) -> anyhow::
     Ok(figures)
 }
 
-fn finds(running: &Running, repeats: usize) -> anyhow::Result<Vec<Figure>> {
+fn finds(running: &RunningEngine, repeats: usize) -> anyhow::Result<Vec<Figure>> {
     let second = 1_000_000_000;
     let finds = [
         ("find: the newest", "p95 ≤ 50 ms", FindQuestion::default()),
@@ -135,7 +135,7 @@ fn finds(running: &Running, repeats: usize) -> anyhow::Result<Vec<Figure>> {
     Ok(figures)
 }
 
-fn explanations(running: &Running, repeats: usize) -> anyhow::Result<Vec<Figure>> {
+fn explanations(running: &RunningEngine, repeats: usize) -> anyhow::Result<Vec<Figure>> {
     let mut figures = Vec::new();
     let mut first = Samples::default();
     let mut again = Samples::default();
@@ -160,7 +160,7 @@ fn explanations(running: &Running, repeats: usize) -> anyhow::Result<Vec<Figure>
 }
 
 /// Percentiles of every operation over every span in the store.
-fn percentiles(running: &Running, repeats: usize) -> anyhow::Result<Figure> {
+fn percentiles(running: &RunningEngine, repeats: usize) -> anyhow::Result<Figure> {
     let everything = OperationsQuestion { limit: MAX_OPERATIONS, ..OperationsQuestion::default() };
     let mut samples = Samples::default();
     for _ in 0..repeats {
@@ -172,7 +172,7 @@ fn percentiles(running: &Running, repeats: usize) -> anyhow::Result<Figure> {
     Ok(Figure::with_goal(what, "≤ 20 ms", samples.summary(), met))
 }
 
-fn command(running: &Running, repeats: usize) -> anyhow::Result<Figure> {
+fn command(running: &RunningEngine, repeats: usize) -> anyhow::Result<Figure> {
     let mut command = Samples::default();
     for _ in 0..repeats.min(50) {
         let mut find = Command::new(&running.kino);

@@ -14,7 +14,7 @@ use kino_wire::find::FindQuestion;
 use kino_wire::live::{MAX_OPERATIONS, OperationsQuestion};
 
 use crate::Arguments;
-use crate::engine::{Programs, Running, settle};
+use crate::engine::{Programs, RunningEngine, settle};
 use crate::figures::{Figure, Samples, millis};
 
 /// Traces on each side of a comparison.
@@ -56,7 +56,7 @@ fn one(
     home: &Path,
     (split, doubled): (u64, u64),
 ) -> anyhow::Result<[Medians; 2]> {
-    let running = Running::start(programs, home)?;
+    let running = RunningEngine::start(programs, home)?;
     let status = Command::new(programs.folder.join("load"))
         .args(["--to", &running.file.otlp_http, "--spans", &arguments.spans.to_string()])
         .args(["--start", &running.file.started_unix_nanos.to_string()])
@@ -73,7 +73,7 @@ fn one(
     Ok([at_once, at_rest])
 }
 
-fn questions(running: &Running, repeats: usize) -> anyhow::Result<Medians> {
+fn questions(running: &RunningEngine, repeats: usize) -> anyhow::Result<Medians> {
     let repeats = repeats.min(REPEATS_MAX);
     let mut medians =
         vec![("explain the system, the first time", median(running, 1, &ExplainSystemQuestion::default())?)];
@@ -96,7 +96,7 @@ fn questions(running: &Running, repeats: usize) -> anyhow::Result<Medians> {
     Ok(medians)
 }
 
-fn median<Q: Question>(running: &Running, repeats: usize, question: &Q) -> anyhow::Result<Duration> {
+fn median<Q: Question>(running: &RunningEngine, repeats: usize, question: &Q) -> anyhow::Result<Duration> {
     let mut samples = Samples::default();
     for _ in 0..repeats.max(1) {
         samples.time(|| running.ask(question))?;
@@ -105,7 +105,7 @@ fn median<Q: Question>(running: &Running, repeats: usize, question: &Q) -> anyho
 }
 
 /// The newest traces against those before them.
-fn newest_two(running: &Running) -> anyhow::Result<CompareQuestion> {
+fn newest_two(running: &RunningEngine) -> anyhow::Result<CompareQuestion> {
     let mut starts: Vec<i64> = Vec::new();
     let mut question = FindQuestion::default();
     while starts.len() <= 2 * COMPARED {

@@ -8,12 +8,12 @@ use std::time::Duration;
 use anyhow::ensure;
 use kino_analyze::DetectorConfig;
 use kino_analyze::detect::findings;
-use kino_analyze::execution::{Entry, Execution, executions};
+use kino_analyze::execution::{EntrySpans, Execution, executions};
 use kino_analyze::tree::trees;
 use kino_model::{Trace, UnixNanos};
 use kino_testkit::Shop;
 
-use crate::engine::{Programs, Running, processor_time};
+use crate::engine::{Programs, RunningEngine, processor_time};
 use crate::figures::{Figure, now, thousands};
 use crate::observer::{Threads, Watched};
 
@@ -43,7 +43,7 @@ pub(crate) fn detectors() -> anyhow::Result<Figure> {
     while started.elapsed() < JUDGING {
         let trees = trees(&traces);
         let mut operations: BTreeMap<(&str, &str), Vec<Execution<'_, '_>>> = BTreeMap::new();
-        for execution in executions(&trees, Entry::Outermost) {
+        for execution in executions(&trees, EntrySpans::Outermost) {
             let span = execution.tree.span(execution.entry);
             operations.entry((span.service(), &span.name)).or_default().push(execution);
         }
@@ -57,7 +57,7 @@ pub(crate) fn detectors() -> anyhow::Result<Figure> {
 }
 
 /// What of a steady load is looked at, and what that takes.
-pub(crate) fn beside_load(running: &Running, programs: &Programs) -> anyhow::Result<Figure> {
+pub(crate) fn beside_load(running: &RunningEngine, programs: &Programs) -> anyhow::Result<Figure> {
     let before = Watched::of(&running.file)?;
     let mut threads = Threads::default();
     threads.look(running.pid())?;

@@ -29,7 +29,7 @@ pub(crate) struct Args {
 
 /// How a step ended.
 #[derive(Debug, PartialEq)]
-pub(crate) enum Outcome {
+pub(crate) enum StepOutcome {
     /// All its checks passed: how many.
     Passed(u64),
     /// Some did not: how many did, and how many did not.
@@ -38,10 +38,10 @@ pub(crate) enum Outcome {
     CouldNotRun(String),
 }
 
-struct Line {
+struct StepLine {
     name: &'static str,
     took: Duration,
-    outcome: Outcome,
+    outcome: StepOutcome,
 }
 
 /// Runs the chosen steps; false when one failed.
@@ -62,9 +62,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<bool> {
         // fault, and the steps after it still run: one run shows all there is to repair.
         let outcome = (step.run)(&context).unwrap_or_else(|error| {
             println!("{error:#}");
-            Outcome::Failed(0, 1)
+            StepOutcome::Failed(0, 1)
         });
-        let line = Line { name: step.name, took: started.elapsed(), outcome };
+        let line = StepLine { name: step.name, took: started.elapsed(), outcome };
         println!("--- {}", describe(&line));
         lines.push(line);
     }
@@ -84,27 +84,27 @@ fn choose(only: &[String], skip: &[String]) -> anyhow::Result<Vec<&'static Step>
     Ok(STEPS.iter().filter(wanted).filter(|step| !skip.iter().any(|name| name == step.name)).collect())
 }
 
-fn describe(line: &Line) -> String {
+fn describe(line: &StepLine) -> String {
     let outcome = match &line.outcome {
-        Outcome::Passed(1) => "passed".to_owned(),
-        Outcome::Passed(count) => format!("passed ({count})"),
-        Outcome::Failed(passed, failed) => format!("FAILED ({passed} passed, {failed} failed)"),
-        Outcome::CouldNotRun(why) => format!("could not run: {why}"),
+        StepOutcome::Passed(1) => "passed".to_owned(),
+        StepOutcome::Passed(count) => format!("passed ({count})"),
+        StepOutcome::Failed(passed, failed) => format!("FAILED ({passed} passed, {failed} failed)"),
+        StepOutcome::CouldNotRun(why) => format!("could not run: {why}"),
     };
     format!("{:<10} {:>7.1} s  {outcome}", line.name, line.took.as_secs_f64())
 }
 
 /// The table, and as its last line the totals alone.
-fn summarise(lines: &[Line]) -> (String, bool) {
+fn summarise(lines: &[StepLine]) -> (String, bool) {
     let mut text = String::new();
     let (mut passed, mut failed, mut missing) = (0, 0, Vec::new());
     for line in lines {
         text.push_str(&describe(line));
         text.push('\n');
         match &line.outcome {
-            Outcome::Passed(count) => passed += count,
-            Outcome::Failed(good, bad) => (passed, failed) = (passed + good, failed + bad),
-            Outcome::CouldNotRun(_) => missing.push(line.name),
+            StepOutcome::Passed(count) => passed += count,
+            StepOutcome::Failed(good, bad) => (passed, failed) = (passed + good, failed + bad),
+            StepOutcome::CouldNotRun(_) => missing.push(line.name),
         }
     }
     let unchecked = match missing.as_slice() {
@@ -118,13 +118,13 @@ fn summarise(lines: &[Line]) -> (String, bool) {
 mod tests {
     use super::*;
 
-    fn line(name: &'static str, outcome: Outcome) -> Line {
-        Line { name, took: Duration::from_millis(1500), outcome }
+    fn line(name: &'static str, outcome: StepOutcome) -> StepLine {
+        StepLine { name, took: Duration::from_millis(1500), outcome }
     }
 
     #[test]
     fn the_last_line_holds_the_totals_alone() {
-        let lines = [line("fmt", Outcome::Passed(1)), line("test", Outcome::Passed(41))];
+        let lines = [line("fmt", StepOutcome::Passed(1)), line("test", StepOutcome::Passed(41))];
         let (summary, success) = summarise(&lines);
         assert_eq!(summary.lines().last(), Some("42 passed, 0 failed"));
         assert!(success);
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn a_step_that_could_not_run_is_named_and_fails_nothing() {
-        let lines = [line("fmt", Outcome::Passed(1)), line("e2e", Outcome::CouldNotRun("no node".into()))];
+        let lines = [line("fmt", StepOutcome::Passed(1)), line("e2e", StepOutcome::CouldNotRun("no node".into()))];
         let (summary, success) = summarise(&lines);
         assert!(summary.contains("could not run: no node"), "{summary}");
         assert!(summary.contains("not checked on this machine: e2e"), "{summary}");
@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn a_failure_fails_the_run() {
-        let (summary, success) = summarise(&[line("test", Outcome::Failed(3, 2))]);
+        let (summary, success) = summarise(&[line("test", StepOutcome::Failed(3, 2))]);
         assert_eq!(summary.lines().last(), Some("3 passed, 2 failed"));
         assert!(!success);
     }

@@ -30,7 +30,7 @@ enum Action {
     /// Runs each program that is not recorded yet, in a project and with a home of its own
     Record {
         #[command(flatten)]
-        common: Common,
+        common: CommonArgs,
         /// Records again what is recorded already
         #[arg(long)]
         again: bool,
@@ -38,7 +38,7 @@ enum Action {
     /// Asks about each recording, and counts calls and tokens until the cause is named
     Report {
         #[command(flatten)]
-        common: Common,
+        common: CommonArgs,
         /// Prints every answer beside the truth
         #[arg(long)]
         detail: bool,
@@ -50,7 +50,7 @@ enum Action {
 
 /// What both actions take.
 #[derive(clap::Args)]
-struct Common {
+struct CommonArgs {
     /// The binary that records or is asked; without it `kino` among the release builds
     #[arg(long, value_name = "PATH")]
     kino: Option<PathBuf>,
@@ -87,7 +87,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<bool> {
     Ok(exec::run(command, LIMIT)?.success)
 }
 
-impl Common {
+impl CommonArgs {
     fn harness(&self, action: &str, python: &Path, sources: &Path, target: &Path) -> anyhow::Result<Command> {
         let kino = exec::kino(self.kino.as_deref())?;
         let cache = self.cache.clone().unwrap_or_else(|| target.join("diagnoses/recorded"));

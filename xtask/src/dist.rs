@@ -38,7 +38,7 @@ use crate::exec;
 use elf::Version;
 pub(crate) use rehearsal::rehearse;
 use release::{COMMAND, Package, Release};
-pub(crate) use trial::Outcome as TrialOutcome;
+pub(crate) use trial::TrialOutcome;
 
 /// Arguments of `cargo xtask dist`.
 #[derive(clap::Args)]

@@ -11,7 +11,7 @@ use anyhow::{Context, bail};
 
 /// How a program ended.
 #[derive(Debug)]
-pub(crate) struct Ended {
+pub(crate) struct ProgramExit {
     /// Whether its exit code was zero.
     pub success: bool,
     /// Tests that it reported as passed, summed over every runner that it started.
@@ -99,7 +99,7 @@ pub(crate) fn unix_nanos() -> u64 {
 }
 
 /// Runs `command` to its end, or until `limit`; echoes both of its streams line by line and counts tests on the way.
-pub(crate) fn run(mut command: Command, limit: Duration) -> anyhow::Result<Ended> {
+pub(crate) fn run(mut command: Command, limit: Duration) -> anyhow::Result<ProgramExit> {
     if io::stdout().is_terminal() {
         command.env("CARGO_TERM_COLOR", "always");
     }
@@ -113,8 +113,8 @@ pub(crate) fn run(mut command: Command, limit: Duration) -> anyhow::Result<Ended
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let (counts, ended_in_time) = std::thread::scope(|scope| {
         let readers = [
-            scope.spawn(move || stdout.map_or_else(Counts::default, |stream| echo(stream, io::stdout()))),
-            scope.spawn(move || stderr.map_or_else(Counts::default, |stream| echo(stream, io::stderr()))),
+            scope.spawn(move || stdout.map_or_else(TestCounts::default, |stream| echo(stream, io::stdout()))),
+            scope.spawn(move || stderr.map_or_else(TestCounts::default, |stream| echo(stream, io::stderr()))),
         ];
         let started = now();
         let mut in_time = true;
@@ -125,7 +125,7 @@ pub(crate) fn run(mut command: Command, limit: Duration) -> anyhow::Result<Ended
             }
             std::thread::sleep(POLL);
         }
-        let mut total = Counts::default();
+        let mut total = TestCounts::default();
         for reader in readers {
             let counts = reader.join().unwrap_or_default();
             total.passed += counts.passed;
@@ -137,20 +137,20 @@ pub(crate) fn run(mut command: Command, limit: Duration) -> anyhow::Result<Ended
     if !ended_in_time {
         bail!("stopped after {} minutes: {}", limit.as_secs() / 60, shown(&command));
     }
-    Ok(Ended { success: status.success(), passed: counts.passed, failed: counts.failed })
+    Ok(ProgramExit { success: status.success(), passed: counts.passed, failed: counts.failed })
 }
 
 /// Often enough for a quick step, rare enough to cost nothing.
 const POLL: Duration = Duration::from_millis(20);
 
 #[derive(Default, Debug, PartialEq)]
-struct Counts {
+struct TestCounts {
     passed: u64,
     failed: u64,
 }
 
-fn echo(stream: impl Read, mut to: impl Write) -> Counts {
-    let mut counts = Counts::default();
+fn echo(stream: impl Read, mut to: impl Write) -> TestCounts {
+    let mut counts = TestCounts::default();
     let mut line = Vec::new();
     let mut reader = BufReader::new(stream);
     while matches!(reader.read_until(b'\n', &mut line), Ok(read) if read > 0) {
@@ -164,7 +164,7 @@ fn echo(stream: impl Read, mut to: impl Write) -> Counts {
 }
 
 /// Recognises the summary lines of nextest, of the standard test harness, of pytest and of node's test runner.
-fn count(line: &str, counts: &mut Counts) {
+fn count(line: &str, counts: &mut TestCounts) {
     let line = without_colours(line);
     let line = line.trim().trim_matches('=').trim();
     let summary = (line.starts_with("Summary [") && line.contains("tests run:"))
@@ -217,9 +217,9 @@ mod tests {
     use super::*;
 
     fn check(line: &str, passed: u64, failed: u64) {
-        let mut counts = Counts::default();
+        let mut counts = TestCounts::default();
         count(line, &mut counts);
-        assert_eq!(counts, Counts { passed, failed }, "{line}");
+        assert_eq!(counts, TestCounts { passed, failed }, "{line}");
     }
 
     #[test]

@@ -23,28 +23,36 @@ pub(crate) struct Args {
 }
 
 /// One rule.
-struct Check {
+struct TidyCheck {
     name: &'static str,
     about: &'static str,
     run: fn(&Tree) -> Vec<String>,
 }
 
-const CHECKS: &[Check] = &[
-    Check { name: "arrows", about: "crates use only the crates below them", run: checks::arrows },
-    Check { name: "circles", about: "sibling modules do not use each other", run: circles::circles },
-    Check { name: "pure", about: "crates without IO touch nothing outside", run: checks::pure },
-    Check { name: "headers", about: "every Rust file opens with `//!`", run: checks::headers },
-    Check { name: "lengths", about: "no Rust file is longer than 800 lines", run: checks::lengths },
-    Check { name: "map", about: "ARCHITECTURE.md names every crate", run: checks::map },
-    Check { name: "holds", about: "ARCHITECTURE.md says what holds of every crate", run: checks::invariants },
-    Check { name: "reasons", about: "ARCHITECTURE.md says what every dependency is for", run: checks::dependencies },
-    Check { name: "unsafe", about: "ARCHITECTURE.md names every file with unsafe code", run: checks::unsafe_code },
-    Check { name: "owners", about: "what is left to do has an owner", run: checks::owners },
-    Check { name: "paths", about: "no path of one machine", run: checks::paths },
-    Check { name: "fuzz", about: "the lock file of the fuzz targets is up to date", run: checks::fuzz },
-    Check { name: "words", about: "names, comments, messages and pages use plain words", run: words::words },
-    Check { name: "docs", about: "doc comments say more than the name, and public items have one", run: docs::docs },
-    Check { name: "versions", about: "one version of arrow and of parquet", run: checks::versions },
+const CHECKS: &[TidyCheck] = &[
+    TidyCheck { name: "arrows", about: "crates use only the crates below them", run: checks::arrows },
+    TidyCheck { name: "circles", about: "sibling modules do not use each other", run: circles::circles },
+    TidyCheck { name: "pure", about: "crates without IO touch nothing outside", run: checks::pure },
+    TidyCheck { name: "headers", about: "every Rust file opens with `//!`", run: checks::headers },
+    TidyCheck { name: "lengths", about: "no Rust file is longer than 800 lines", run: checks::lengths },
+    TidyCheck { name: "map", about: "ARCHITECTURE.md names every crate", run: checks::map },
+    TidyCheck { name: "holds", about: "ARCHITECTURE.md says what holds of every crate", run: checks::invariants },
+    TidyCheck {
+        name: "reasons",
+        about: "ARCHITECTURE.md says what every dependency is for",
+        run: checks::dependencies,
+    },
+    TidyCheck { name: "unsafe", about: "ARCHITECTURE.md names every file with unsafe code", run: checks::unsafe_code },
+    TidyCheck { name: "owners", about: "what is left to do has an owner", run: checks::owners },
+    TidyCheck { name: "paths", about: "no path of one machine", run: checks::paths },
+    TidyCheck { name: "fuzz", about: "the lock file of the fuzz targets is up to date", run: checks::fuzz },
+    TidyCheck { name: "words", about: "names, comments, messages and pages use plain words", run: words::words },
+    TidyCheck {
+        name: "docs",
+        about: "doc comments say more than the name, and public items have one",
+        run: docs::docs,
+    },
+    TidyCheck { name: "versions", about: "one version of arrow and of parquet", run: checks::versions },
 ];
 
 /// Runs every check; false when one complains.

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use kino_analyze::finding::{Code, Finding};
-use kino_analyze::{DetectorConfig, Entry, compare, detect, executions, trees};
+use kino_analyze::{DetectorConfig, EntrySpans, compare, detect, executions, trees};
 use kino_model::Trace;
 use kino_testkit::faults::{self, Case, Ranges, Truth};
 
@@ -116,12 +116,12 @@ fn arguments() -> Arguments {
 fn findings(before: &[Trace], traces: &[Trace]) -> Vec<Finding> {
     let config = DetectorConfig::default();
     let trees_now = trees(traces);
-    let found = executions(&trees_now, Entry::Outermost);
+    let found = executions(&trees_now, EntrySpans::Outermost);
     if before.is_empty() {
         return detect::findings(&found, &config);
     }
     let trees_before = trees(before);
-    let found_before = executions(&trees_before, Entry::Outermost);
+    let found_before = executions(&trees_before, EntrySpans::Outermost);
     compare::findings(&compare(&found_before, &found), &found, &config)
 }
 

@@ -8,14 +8,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use kino_analyze::finding::Code;
-use kino_analyze::{DetectorConfig, Entry, Tree, compare, critical_path, executions, explain, trees};
+use kino_analyze::{DetectorConfig, EntrySpans, Tree, compare, critical_path, executions, explain, trees};
 use kino_model::{Attributes, Resource, Span, SpanId, SpanKind, Trace, TraceId, UnixNanos, Value, thin_vec};
 
 fn main() {
     let traces: Vec<Trace> = (0..1_000).map(request).collect();
     timed("trees of 1,000 executions", || trees(&traces));
     let requests = trees(&traces);
-    let found = executions(&requests, Entry::Outermost);
+    let found = executions(&requests, EntrySpans::Outermost);
     let off = DetectorConfig { off: Code::ALL.to_vec(), ..DetectorConfig::default() };
     timed("breakdown of 1,000 executions", || explain::explain_operation_with(&found, &off));
     timed("breakdown and all detectors", || explain::explain_operation(&found));
@@ -27,7 +27,7 @@ fn main() {
     timed("comparison of 500 with 500", || compare(&found[..500], &found[500..]));
     let pooled = pooled(10_000);
     let waiting = trees(&pooled);
-    let found = executions(&waiting, Entry::Outermost);
+    let found = executions(&waiting, EntrySpans::Outermost);
     for code in [Code::HeldBy, Code::Bottleneck] {
         let off = Code::ALL.iter().copied().filter(|&other| other != code).collect();
         let config = DetectorConfig { off, ..DetectorConfig::default() };

@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kino_analyze::compare::Comparison;
-use kino_analyze::{Entry, compare, executions, trees};
+use kino_analyze::{EntrySpans, compare, executions, trees};
 use kino_model::Trace;
 use kino_testkit::topology::Fault;
 use kino_testkit::{Random, Topology};
@@ -200,7 +200,7 @@ fn reached(topology: &Topology, calls: &BTreeMap<String, usize>) -> Option<Vec<S
 /// The services of the suspects, each once, with the reason for the first suspect of it.
 fn suspected(before: &[Trace], after: &[Trace]) -> Vec<Found> {
     let trees = [trees(before), trees(after)];
-    let [before, after] = trees.each_ref().map(|trees| executions(trees, Entry::Outermost));
+    let [before, after] = trees.each_ref().map(|trees| executions(trees, EntrySpans::Outermost));
     let found: Comparison = compare(&before, &after);
     let mut seen = BTreeSet::new();
     let first = found.suspects.into_iter().filter(|suspect| seen.insert(suspect.service.clone()));

@@ -29,7 +29,7 @@ use crate::explain::{Quantiles, quantiles};
 use crate::finding::{KnownBy, Location};
 use crate::statistics::quantile;
 use crate::tree::Tree;
-use crate::{Entry, finding};
+use crate::{EntrySpans, finding};
 
 /// Likes that an execution is compared with: the newest before it, and those at its time.
 pub const LIKES_MAX: usize = 100;
@@ -130,7 +130,7 @@ pub fn slow_limit(durations: &mut [i64]) -> Option<i64> {
 
 /// The execution that a trace is about: the first that failed, else the longest; of a `kino run` without spans, itself.
 pub fn subject<'t, 'a>(tree: &'t Tree<'a>) -> Option<Execution<'t, 'a>> {
-    let all = executions(std::slice::from_ref(tree), Entry::Outermost);
+    let all = executions(std::slice::from_ref(tree), EntrySpans::Outermost);
     let failed = all.iter().find(|execution| has_failed(tree.span(execution.entry)));
     failed.or_else(|| all.iter().max_by_key(|execution| tree.duration(execution.entry))).copied()
 }
@@ -168,7 +168,7 @@ pub fn apart<'a>(subject: &Execution<'_, 'a>, likes: &[Execution<'_, 'a>]) -> Ap
     if !apart.is_unusual() {
         return apart;
     }
-    let known = operations::Known::new(subject, &good);
+    let known = operations::LikesByOperation::new(subject, &good);
     let (rows, left_out) = known.rows();
     apart.wait = wait::wait(&known, &apart);
     (apart.operations, apart.operations_left_out) = (rows, left_out);

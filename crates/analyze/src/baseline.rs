@@ -12,7 +12,7 @@ use crate::compare::timing::Missing;
 use crate::compare::{LEVEL, Samples, TimeVerdict, Verdict, judge_samples, located};
 use crate::detect::{self, DetectorConfig};
 use crate::execution::{Execution, own_work};
-use crate::expect::{ExpectationResult, Outcome, error_groups, no_new_errors};
+use crate::expect::{ExpectationOutcome, ExpectationResult, error_groups, no_new_errors};
 use crate::finding::{Finding, MAX_EXAMPLES};
 use crate::noise::{Located, Timed};
 use crate::statistics::quantile;
@@ -27,7 +27,7 @@ pub struct Baseline {
     /// How many they were.
     pub executions: u64,
     /// By service and name.
-    pub operations: BTreeMap<(String, String), Operation>,
+    pub operations: BTreeMap<(String, String), BaselineOperation>,
     /// Known errors: type and fingerprint.
     pub errors: BTreeSet<(String, Fingerprint)>,
     /// Known findings: code, subject and fingerprint.
@@ -36,7 +36,7 @@ pub struct Baseline {
 
 /// A root operation.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Operation {
+pub struct BaselineOperation {
     /// How often it was executed.
     pub executions: u64,
     /// Ascending.
@@ -49,7 +49,7 @@ pub struct Operation {
 
 /// One line of a check against a baseline.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Line {
+pub struct BaselineLine {
     /// What is expected. Holds recorded names.
     pub text: String,
     /// Whether it holds.
@@ -73,20 +73,20 @@ pub fn measure(executions: &[Execution<'_, '_>], config: &DetectorConfig) -> Bas
 
 /// Whether these executions keep to the baseline: a line for the time and one for the counts of each of its
 /// operations, one for errors, one for findings.
-pub fn check(baseline: &Baseline, executions: &[Execution<'_, '_>], config: &DetectorConfig) -> Vec<Line> {
+pub fn check(baseline: &Baseline, executions: &[Execution<'_, '_>], config: &DetectorConfig) -> Vec<BaselineLine> {
     let ended = ended(executions);
     let now = operations(&ended);
     let mut lines = Vec::new();
-    let empty = Operation::default();
+    let empty = BaselineOperation::default();
     let pairs: Vec<Samples> =
         baseline.operations.iter().map(|(key, before)| samples(before, now.get(key).unwrap_or(&empty))).collect();
     for ((key, before), judged) in baseline.operations.iter().zip(judge_samples(&pairs, LEVEL)) {
         let after = now.get(key).unwrap_or(&empty);
         let named = if key.0.is_empty() { key.1.clone() } else { format!("{} ({})", key.1, key.0) };
         let result = times(before, after, &judged);
-        lines.push(Line { text: format!("{named} is not slower than the baseline"), result });
+        lines.push(BaselineLine { text: format!("{named} is not slower than the baseline"), result });
         if after.executions > 0 && !before.counts.is_empty() {
-            lines.push(Line {
+            lines.push(BaselineLine {
                 text: format!("{named} does no more than in the baseline"),
                 result: counts(before, after),
             });
@@ -94,8 +94,8 @@ pub fn check(baseline: &Baseline, executions: &[Execution<'_, '_>], config: &Det
     }
     let known: BTreeSet<String> = baseline.errors.iter().map(|(kind, _)| kind.clone()).collect();
     let result = no_new_errors(&ended, Some(&known));
-    lines.push(Line { text: "no error types beyond the baseline's".to_owned(), result });
-    lines.push(Line {
+    lines.push(BaselineLine { text: "no error types beyond the baseline's".to_owned(), result });
+    lines.push(BaselineLine {
         text: "no findings beyond the baseline's".to_owned(),
         result: new_findings(baseline, &ended, config),
     });
@@ -103,30 +103,31 @@ pub fn check(baseline: &Baseline, executions: &[Execution<'_, '_>], config: &Det
 }
 
 /// Both sides by run, or, where neither has runs, by execution.
-fn samples(before: &Operation, after: &Operation) -> Samples {
+fn samples(before: &BaselineOperation, after: &BaselineOperation) -> Samples {
     if before.runs.is_empty() && after.runs.is_empty() {
-        let each = |operation: &Operation| -> Vec<Located> {
+        let each = |operation: &BaselineOperation| -> Vec<Located> {
             let location = |nanos: &i64| Located::once(0, (*nanos as f64).max(1.0).ln());
             operation.durations_nanos.iter().map(location).collect()
         };
         return Samples { before: each(before), after: each(after), ..Samples::default() };
     }
-    let runs = |operation: &Operation| match &operation.runs[..] {
+    let runs = |operation: &BaselineOperation| match &operation.runs[..] {
         // Written before runs counted, or of executions without one: together they are as good as one run.
         [] => median(&operation.durations_nanos).map(|nanos| Located::new(0, nanos.max(1.0).ln())),
         _ => None,
     };
-    let all = |operation: &Operation| runs(operation).map_or_else(|| operation.runs.clone(), |one| vec![one]);
+    let all = |operation: &BaselineOperation| runs(operation).map_or_else(|| operation.runs.clone(), |one| vec![one]);
     Samples { before: all(before), after: all(after), are_runs: true, ..Samples::default() }
 }
 
 /// Whether an operation is not slower than it was.
-fn times(before: &Operation, after: &Operation, judged: &TimeVerdict) -> ExpectationResult {
+fn times(before: &BaselineOperation, after: &BaselineOperation, judged: &TimeVerdict) -> ExpectationResult {
     let result =
         |outcome, measured| ExpectationResult { outcome, executions: after.executions, measured, evidence: Vec::new() };
-    let shown = |operation: &Operation| DurationNanos(median(&operation.durations_nanos).unwrap_or(0.0).round() as i64);
+    let shown =
+        |operation: &BaselineOperation| DurationNanos(median(&operation.durations_nanos).unwrap_or(0.0).round() as i64);
     if after.durations_nanos.is_empty() {
-        return result(Outcome::NoData, "never executed".to_owned());
+        return result(ExpectationOutcome::NoData, "never executed".to_owned());
     }
     let medians = format!("median {} then, {} now", shown(before), shown(after));
     let bounds = match (judged.effect, judged.interval) {
@@ -135,24 +136,26 @@ fn times(before: &Operation, after: &Operation, judged: &TimeVerdict) -> Expecta
         _ => String::new(),
     };
     match (judged.verdict, judged.missing) {
-        (Verdict::Slower, _) => result(Outcome::Fail, format!("slower: {medians}{bounds}")),
-        (Verdict::Faster, _) => result(Outcome::Pass, format!("faster: {medians}{bounds}")),
+        (Verdict::Slower, _) => result(ExpectationOutcome::Fail, format!("slower: {medians}{bounds}")),
+        (Verdict::Faster, _) => result(ExpectationOutcome::Pass, format!("faster: {medians}{bounds}")),
         (Verdict::TooFewOccasions, Some(Missing::Occasions(missing))) => {
             let is_near = judged.effect.is_some_and(|effect| effect <= 1.0 + TOLERATED);
-            let outcome = if is_near { Outcome::Pass } else { Outcome::NoData };
+            let outcome = if is_near { ExpectationOutcome::Pass } else { ExpectationOutcome::NoData };
             let rest = format!("{missing} more occasions would separate it from the machine's own changes");
             result(outcome, format!("not shown to be slower: {medians}{bounds}; {rest}"))
         }
         (
             Verdict::TooFewRuns | Verdict::TooFewOccasions,
             Some(Missing::Runs(missing) | Missing::Occasions(missing)),
-        ) => result(Outcome::NoData, format!("{missing} more runs and there is a verdict: {medians}{bounds}")),
+        ) => {
+            result(ExpectationOutcome::NoData, format!("{missing} more runs and there is a verdict: {medians}{bounds}"))
+        }
         (Verdict::TooFewExecutions | Verdict::TooFewRuns | Verdict::TooFewOccasions, _) => {
             let missing = judged.executions_missing.unwrap_or(1);
-            result(Outcome::NoData, format!("{missing} more executions and there is a verdict: {medians}"))
+            result(ExpectationOutcome::NoData, format!("{missing} more executions and there is a verdict: {medians}"))
         }
         (Verdict::NoDifferenceShown | Verdict::Mixed, _) => {
-            result(Outcome::Pass, format!("no difference shown: {medians}{bounds}"))
+            result(ExpectationOutcome::Pass, format!("no difference shown: {medians}{bounds}"))
         }
     }
 }
@@ -161,7 +164,7 @@ fn ended<'t, 'a>(executions: &[Execution<'t, 'a>]) -> Vec<Execution<'t, 'a>> {
     own_work(executions).into_iter().filter(|execution| !execution.is_open()).collect()
 }
 
-fn operations(executions: &[Execution<'_, '_>]) -> BTreeMap<(String, String), Operation> {
+fn operations(executions: &[Execution<'_, '_>]) -> BTreeMap<(String, String), BaselineOperation> {
     let mut groups: BTreeMap<(String, String), Vec<&Execution<'_, '_>>> = BTreeMap::new();
     for execution in executions {
         let span = execution.tree.span(execution.entry);
@@ -172,14 +175,14 @@ fn operations(executions: &[Execution<'_, '_>]) -> BTreeMap<(String, String), Op
         durations.sort_unstable();
         let sums: Vec<[u64; 4]> = group.iter().map(|execution| sums(execution)).collect();
         let agreed = COUNTS.iter().enumerate().filter(|&(at, _)| sums.iter().all(|sum| sum[at] == sums[0][at]));
-        Operation {
+        BaselineOperation {
             executions: group.len() as u64,
             counts: agreed.map(|(at, name)| (*name, sums[0][at])).collect(),
             durations_nanos: thinned(&durations),
             runs: Vec::new(),
         }
     };
-    let mut operations: BTreeMap<(String, String), Operation> =
+    let mut operations: BTreeMap<(String, String), BaselineOperation> =
         groups.into_iter().map(|(key, group)| (key, measured(group))).collect();
     for (timed, _, located) in located(executions) {
         let Timed::Operation(service, name) = timed else { continue };
@@ -223,7 +226,7 @@ fn median(sorted: &[i64]) -> Option<f64> {
     (!sorted.is_empty()).then(|| quantile(sorted, 0.5))
 }
 
-fn counts(before: &Operation, after: &Operation) -> ExpectationResult {
+fn counts(before: &BaselineOperation, after: &BaselineOperation) -> ExpectationResult {
     let grown: Vec<String> = before
         .counts
         .iter()
@@ -237,7 +240,7 @@ fn counts(before: &Operation, after: &Operation) -> ExpectationResult {
         if unsteady > 0 { format!("; {unsteady} differ between executions and are not judged") } else { String::new() };
     let increases = if grown.is_empty() { "no more".to_owned() } else { grown.join(", ") };
     ExpectationResult {
-        outcome: if grown.is_empty() { Outcome::Pass } else { Outcome::Fail },
+        outcome: if grown.is_empty() { ExpectationOutcome::Pass } else { ExpectationOutcome::Fail },
         executions: after.executions,
         measured: format!("{increases} in each execution{rest}"),
         evidence: Vec::new(),
@@ -269,9 +272,9 @@ fn new_findings(baseline: &Baseline, ended: &[Execution<'_, '_>], config: &Detec
     }
     let measured = measured.join("; ");
     let outcome = match ended.len() {
-        0 => Outcome::NoData,
-        _ if new.is_empty() => Outcome::Pass,
-        _ => Outcome::Fail,
+        0 => ExpectationOutcome::NoData,
+        _ if new.is_empty() => ExpectationOutcome::Pass,
+        _ => ExpectationOutcome::Fail,
     };
     let evidence = new.iter().flat_map(|finding| finding.evidence.clone()).take(MAX_EXAMPLES).collect();
     ExpectationResult { outcome, executions: ended.len() as u64, measured, evidence }
@@ -280,13 +283,13 @@ fn new_findings(baseline: &Baseline, ended: &[Execution<'_, '_>], config: &Detec
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::execution::{Entry, executions};
+    use crate::execution::{EntrySpans, executions};
     use crate::testing::{traces, trees};
 
     fn with<T>(text: &str, ask: impl Fn(&[Execution<'_, '_>]) -> T) -> T {
         let traces = traces(text);
         let trees = trees(&traces);
-        ask(&executions(&trees, Entry::Outermost))
+        ask(&executions(&trees, EntrySpans::Outermost))
     }
 
     fn side(count: i64, scale: i64, rest: &str) -> String {

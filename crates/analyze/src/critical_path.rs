@@ -78,14 +78,19 @@ pub fn critical_path_of(tree: &Tree<'_>, entry: usize) -> CriticalPath {
 }
 
 /// A span whose children are being tried; in a chain there are as many as spans.
-struct Frame {
+struct PathFrame {
     span: u32,
     waiting_from: u32,
     /// Segments of this span from here to its end are already written.
     point: i64,
 }
 
-fn open_frame(tree: &Tree<'_>, span: usize, waiting: &mut Vec<u32>, clip_of: &impl Fn(usize) -> (i64, i64)) -> Frame {
+fn open_frame(
+    tree: &Tree<'_>,
+    span: usize,
+    waiting: &mut Vec<u32>,
+    clip_of: &impl Fn(usize) -> (i64, i64),
+) -> PathFrame {
     let waiting_from = waiting.len();
     let long_enough = |&child: &u32| {
         let (start, end) = clip_of(child as usize);
@@ -95,7 +100,7 @@ fn open_frame(tree: &Tree<'_>, span: usize, waiting: &mut Vec<u32>, clip_of: &im
     // Taken from the end: the latest end last, and among equal ends the earliest start last.
     waiting[waiting_from..]
         .sort_by_key(|&child| (clip_of(child as usize).1, std::cmp::Reverse((tree.start(child as usize), child))));
-    Frame { span: span as u32, waiting_from: waiting_from as u32, point: clip_of(span).1 }
+    PathFrame { span: span as u32, waiting_from: waiting_from as u32, point: clip_of(span).1 }
 }
 
 fn push(segments: &mut Vec<Segment>, span: usize, start: i64, end: i64) {

@@ -49,7 +49,7 @@ use crate::execution::Execution;
 use crate::finding::{Code, Evidence, Finding, Location, Number, Subject, SubjectKind};
 use crate::fingerprint::{hierarchical, shape};
 use facts::Group;
-use found::Found;
+use found::Detection;
 use relate::{Ranked, relate};
 
 /// Which detectors run, and the facts that they cannot read from traces.
@@ -90,7 +90,7 @@ const ALONE_SPANS_MAX: usize = 2_000;
 /// Threads that judge a large group: detectors differ so much in their cost that more would wait for one.
 const THREADS: usize = 2;
 
-type Detector = fn(&Group<'_, '_>, &mut Vec<Found>);
+type Detector = fn(&Group<'_, '_>, &mut Vec<Detection>);
 
 /// Each detector with the codes it gives.
 const DETECTORS: &[(&[Code], Detector)] = &[
@@ -122,7 +122,7 @@ pub fn findings(executions: &[Execution<'_, '_>], config: &DetectorConfig) -> Ve
 }
 
 /// Findings, and what detectors saw that is not worth one.
-pub(crate) struct Judged {
+pub(crate) struct DetectedFindings {
     /// As [`findings`] has them.
     pub(crate) findings: Vec<Finding>,
     /// What claims to save something, and saves too little, in the order of the detectors.
@@ -130,7 +130,7 @@ pub(crate) struct Judged {
 }
 
 /// As [`findings`], with what is not worth one.
-pub(crate) fn judged(executions: &[Execution<'_, '_>], config: &DetectorConfig) -> Judged {
+pub(crate) fn judged(executions: &[Execution<'_, '_>], config: &DetectorConfig) -> DetectedFindings {
     judged_beside(executions, Beside::default(), config)
 }
 
@@ -143,7 +143,11 @@ pub fn findings_beside<'t, 'a>(
     judged_beside(executions, beside, config).findings
 }
 
-fn judged_beside<'t, 'a>(executions: &[Execution<'t, 'a>], beside: Beside<'t, 'a>, config: &DetectorConfig) -> Judged {
+fn judged_beside<'t, 'a>(
+    executions: &[Execution<'t, 'a>],
+    beside: Beside<'t, 'a>,
+    config: &DetectorConfig,
+) -> DetectedFindings {
     let groups = graphql::by_operation(executions);
     let (mut ranked, mut slight): (Vec<Ranked>, Vec<Finding>) = (Vec::new(), Vec::new());
     let waits = config.is_on(Code::HeldBy) && groups.values().any(|executions| held_by::may_wait_in(executions));
@@ -157,7 +161,7 @@ fn judged_beside<'t, 'a>(executions: &[Execution<'t, 'a>], beside: Beside<'t, 'a
         let mut found = found(&group, &detectors);
         found.retain(|found| config.is_on(found.finding.code));
         let unworthy = found.extract_if(.., |found| !worth::is_worth_it(&group, found));
-        slight.extend(unworthy.filter(Found::claims_saving).map(|found| found.finding));
+        slight.extend(unworthy.filter(Detection::claims_saving).map(|found| found.finding));
         ranked.extend(relate(&group, found));
     }
     if waits {
@@ -173,7 +177,7 @@ fn judged_beside<'t, 'a>(executions: &[Execution<'t, 'a>], beside: Beside<'t, 'a
     // One loop that several pages reach is one finding, at the page where it costs most.
     let mut seen = BTreeSet::new();
     ranked.retain(|ranked| seen.insert(ranked.finding.fingerprint));
-    Judged { findings: ranked.into_iter().map(|ranked| ranked.finding).collect(), slight }
+    DetectedFindings { findings: ranked.into_iter().map(|ranked| ranked.finding).collect(), slight }
 }
 
 fn in_order(a: &Ranked, b: &Ranked) -> std::cmp::Ordering {
@@ -209,7 +213,7 @@ pub(crate) fn residual_findings(executions: &[Execution<'_, '_>], config: &Detec
 }
 
 /// What the detectors say of a group, in their order. Large groups are judged by several threads at once.
-fn found(group: &Group<'_, '_>, detectors: &[Detector]) -> Vec<Found> {
+fn found(group: &Group<'_, '_>, detectors: &[Detector]) -> Vec<Detection> {
     let run = |detector: &Detector| {
         let mut findings = Vec::new();
         detector(group, &mut findings);
@@ -259,8 +263,8 @@ struct Draft<'d> {
 }
 
 impl Draft<'_> {
-    fn finding(self, group: &Group<'_, '_>) -> Found {
-        Found::new(self.for_entry(&group.identity))
+    fn finding(self, group: &Group<'_, '_>) -> Detection {
+        Detection::new(self.for_entry(&group.identity))
     }
 
     /// Returns the finding, for an entry operation of this name.

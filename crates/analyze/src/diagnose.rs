@@ -29,11 +29,11 @@ use kino_model::{Fingerprint, Span, TraceId, names};
 pub use words::Words;
 
 use crate::detect::{self, Beside, DetectorConfig, may_wait_for_others};
-use crate::execution::{Entry, Execution, executions, has_failed, is_run};
+use crate::execution::{EntrySpans, Execution, executions, has_failed, is_run};
 use crate::finding::{Code, Evidence, Finding, Location};
 use crate::noise::History;
 use crate::tree::Tree;
-use words::Names;
+use words::RecordedWords;
 
 /// What does not name a cause, or costs neither time nor executions now, counts for this part.
 const DISCOUNT: f64 = 0.25;
@@ -131,7 +131,7 @@ pub struct Cause {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Candidate {
     /// Where it comes from.
-    pub source: Source,
+    pub source: CandidateSource,
     /// Service and name of the entry operation.
     pub entry: (String, String),
     /// Service and name of the operation that it is about.
@@ -161,12 +161,12 @@ pub struct Candidate {
     /// Other operations that it suspects.
     suspects: Vec<(String, String)>,
     /// What words may name.
-    names: Names,
+    names: RecordedWords,
 }
 
 /// Where a candidate comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Source {
+pub enum CandidateSource {
     /// A detector.
     Finding(Code),
     /// Executions that failed of one first cause.
@@ -229,7 +229,7 @@ impl Candidate {
 /// The class of what only says where the time is.
 const WHERE: u8 = 3;
 
-impl Source {
+impl CandidateSource {
     /// A finding's code, or a word for the others.
     pub fn name(self) -> &'static str {
         match self {
@@ -266,7 +266,7 @@ impl Of {
 }
 
 /// The executions of one entry operation.
-struct Group<'t, 'a> {
+struct ExecutionGroup<'t, 'a> {
     service: &'a str,
     name: &'a str,
     /// By start; the last is the newest.
@@ -279,7 +279,7 @@ struct Group<'t, 'a> {
     weight: f64,
 }
 
-impl<'t, 'a> Group<'t, 'a> {
+impl<'t, 'a> ExecutionGroup<'t, 'a> {
     /// Executions that say how it is now.
     fn now(&self) -> &[Execution<'t, 'a>] {
         &self.all[self.all.len() - self.newest..]
@@ -292,11 +292,11 @@ impl<'t, 'a> Group<'t, 'a> {
 
 /// Diagnoses, and lets the words of a complaint raise what they name.
 pub fn diagnose(recorded: &Recorded<'_, '_>, words: &Words) -> Diagnosis {
-    let found = executions(&recorded.trees[..recorded.judged], Entry::Outermost);
+    let found = executions(&recorded.trees[..recorded.judged], EntrySpans::Outermost);
     let groups = groups(&found, recorded);
     let mut candidates = Vec::new();
     let mut waiting_groups = 0;
-    let mut heaviest: Vec<&Group<'_, '_>> = groups.iter().collect();
+    let mut heaviest: Vec<&ExecutionGroup<'_, '_>> = groups.iter().collect();
     heaviest.sort_by(|a, b| b.weight.total_cmp(&a.weight));
     for group in heaviest {
         let mut beside = Beside::default();
@@ -330,7 +330,11 @@ pub fn diagnose(recorded: &Recorded<'_, '_>, words: &Words) -> Diagnosis {
 }
 
 /// What is wrong with one entry operation.
-fn of_group<'t, 'a>(group: &Group<'t, 'a>, recorded: &Recorded<'t, 'a>, beside: Beside<'t, 'a>) -> Vec<Candidate> {
+fn of_group<'t, 'a>(
+    group: &ExecutionGroup<'t, 'a>,
+    recorded: &Recorded<'t, 'a>,
+    beside: Beside<'t, 'a>,
+) -> Vec<Candidate> {
     let mut candidates = failures::candidates(group);
     let mut findings = detect::findings_beside(group.now(), beside, recorded.config);
     findings.retain(|finding| !failures::are_covered(&candidates, finding));
@@ -349,7 +353,7 @@ fn of_group<'t, 'a>(group: &Group<'t, 'a>, recorded: &Recorded<'t, 'a>, beside: 
 }
 
 /// The executions by entry operation. Runs that hold others are no executions of their own.
-fn groups<'t, 'a>(found: &[Execution<'t, 'a>], recorded: &Recorded<'_, '_>) -> Vec<Group<'t, 'a>> {
+fn groups<'t, 'a>(found: &[Execution<'t, 'a>], recorded: &Recorded<'_, '_>) -> Vec<ExecutionGroup<'t, 'a>> {
     let traces_represented = recorded.traces_represented;
     let mut by_operation: BTreeMap<(&str, &str), Vec<Execution<'t, 'a>>> = BTreeMap::new();
     for execution in found.iter().filter(|it| !is_run(it.tree, it.entry)) {
@@ -376,7 +380,7 @@ fn groups<'t, 'a>(found: &[Execution<'t, 'a>], recorded: &Recorded<'_, '_>) -> V
         let of_last = all.iter().rev().take_while(|it| last.is_some() && code_state(it) == last).count();
         let newest = if of_last >= NEWEST_MIN { of_last } else { all.len() };
         let contrast = contrasts.remove(&(service, name)).unwrap_or_default();
-        Group { service, name, all, contrast, newest, weight }
+        ExecutionGroup { service, name, all, contrast, newest, weight }
     };
     by_operation.into_iter().map(&mut group).collect()
 }
@@ -386,7 +390,7 @@ fn code_state<'a>(execution: &Execution<'_, 'a>) -> Option<&'a str> {
     execution.tree.span(execution.entry).resource.text(names::CODE_STATE)
 }
 
-fn looked_at(groups: &[Group<'_, '_>]) -> LookedAt {
+fn looked_at(groups: &[ExecutionGroup<'_, '_>]) -> LookedAt {
     let mut looked = LookedAt { operations: groups.len() as u64, ..LookedAt::default() };
     for execution in groups.iter().flat_map(|group| group.all.iter().chain(&group.contrast)) {
         looked.spans += execution.spans().len() as u64;
@@ -404,10 +408,10 @@ fn looked_at(groups: &[Group<'_, '_>]) -> LookedAt {
 }
 
 /// A finding as a candidate; `None` where failures say the same better.
-fn of_finding(group: &Group<'_, '_>, finding: Finding) -> Option<Candidate> {
+fn of_finding(group: &ExecutionGroup<'_, '_>, finding: Finding) -> Option<Candidate> {
     let loss = loss::of(&finding, group.now())?;
     Some(Candidate {
-        source: Source::Finding(finding.code),
+        source: CandidateSource::Finding(finding.code),
         entry: group.entry(),
         next: Next::Operation { service: group.service.to_owned(), name: group.name.to_owned() },
         subject: (finding.subject.service, finding.subject.name),
@@ -422,24 +426,25 @@ fn of_finding(group: &Group<'_, '_>, finding: Finding) -> Option<Candidate> {
         fingerprint: finding.fingerprint,
         follows_from: finding.follows_from,
         suspects: Vec::new(),
-        names: Names::default(),
+        names: RecordedWords::default(),
     })
 }
 
 fn discount(candidate: &Candidate) -> f64 {
     match candidate.source {
-        Source::Finding(Code::ClockSkew | Code::BrokenTrace) => DISCOUNT * DISCOUNT,
-        Source::Finding(code) if loss::says_where(code) || loss::costs_nothing_now(code) => DISCOUNT,
-        Source::Changed if candidate.loss.of != Of::Time => DISCOUNT,
+        CandidateSource::Finding(Code::ClockSkew | Code::BrokenTrace) => DISCOUNT * DISCOUNT,
+        CandidateSource::Finding(code) if loss::says_where(code) || loss::costs_nothing_now(code) => DISCOUNT,
+        CandidateSource::Changed if candidate.loss.of != Of::Time => DISCOUNT,
         _ => 1.0,
     }
 }
 
 /// Leads to the first example of a finding instead of its operation, where that execution alone shows it.
-fn settle_next(candidate: &mut Candidate, groups: &[Group<'_, '_>], config: &DetectorConfig) {
-    let Source::Finding(code) = candidate.source else { return };
+fn settle_next(candidate: &mut Candidate, groups: &[ExecutionGroup<'_, '_>], config: &DetectorConfig) {
+    let CandidateSource::Finding(code) = candidate.source else { return };
     let Some(example) = candidate.evidence.first().map(|evidence| evidence.trace_id) else { return };
-    let of_entry = |group: &&Group<'_, '_>| (group.service, group.name) == (&candidate.entry.0, &candidate.entry.1);
+    let of_entry =
+        |group: &&ExecutionGroup<'_, '_>| (group.service, group.name) == (&candidate.entry.0, &candidate.entry.1);
     let Some(group) = groups.iter().find(of_entry) else { return };
     let alone: Vec<Execution<'_, '_>> = group.now().iter().filter(|it| it.trace_id() == example).copied().collect();
     let is_it = |it: &Finding| {

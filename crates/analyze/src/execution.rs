@@ -88,7 +88,7 @@ pub(crate) fn is_of_test(execution: &Execution<'_, '_>) -> bool {
 
 /// Which spans executions start at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Entry<'q> {
+pub enum EntrySpans<'q> {
     /// The outermost work: test cases where there are some, else the spans directly under a `kino run`, else the
     /// trace's roots. A run is an execution only where it has no spans below.
     Outermost,
@@ -111,12 +111,12 @@ pub struct Execution<'t, 'a> {
 }
 
 /// The executions in `trees`, by start time.
-pub fn executions<'t, 'a>(trees: &'t [Tree<'a>], entry: Entry<'_>) -> Vec<Execution<'t, 'a>> {
+pub fn executions<'t, 'a>(trees: &'t [Tree<'a>], entry: EntrySpans<'_>) -> Vec<Execution<'t, 'a>> {
     let mut found = Vec::new();
     for tree in trees {
         match entry {
-            Entry::Outermost => outermost(tree, &mut found),
-            Entry::Operation { service, name } => named(tree, service, name, &mut found),
+            EntrySpans::Outermost => outermost(tree, &mut found),
+            EntrySpans::Operation { service, name } => named(tree, service, name, &mut found),
         }
     }
     found.sort_by_key(|execution: &Execution<'_, '_>| (execution.start(), execution.trace_id(), execution.entry));

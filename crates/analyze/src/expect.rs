@@ -1,15 +1,15 @@
 //! Whether executions keep to what is expected of them: durations, counts, errors, findings.
 //!
-//! Each answer says how many executions it rests on. Without any it is [`Outcome::NoData`], which is no pass. Failures
+//! Each answer says how many executions it rests on. Without any it is [`ExpectationOutcome::NoData`], which is no pass. Failures
 //! inside tests that passed count for nothing.
 
 use std::collections::BTreeSet;
 
 use kino_model::{DurationNanos, Span, SpanKind};
 
-use crate::detect::{self, DetectorConfig, Judged};
+use crate::detect::{self, DetectedFindings, DetectorConfig};
 use crate::errors::{self, ErrorGroup};
-use crate::execution::{Entry, Execution, executions, executions_where, own_work};
+use crate::execution::{EntrySpans, Execution, executions, executions_where, own_work};
 use crate::finding::{Evidence, Finding, MAX_EXAMPLES, evidence};
 use crate::statistics::quantile;
 use crate::tree::Tree;
@@ -17,7 +17,7 @@ use crate::verify::exceptions;
 
 /// Whether an expectation holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum ExpectationOutcome {
     /// It is met.
     Pass,
     /// It is not met.
@@ -30,7 +30,7 @@ pub enum Outcome {
 #[derive(Clone, Debug, PartialEq)]
 pub struct ExpectationResult {
     /// Whether it is met.
-    pub outcome: Outcome,
+    pub outcome: ExpectationOutcome,
     /// How many executions were judged.
     pub executions: u64,
     /// The measured figure in words. Contains recorded names.
@@ -80,7 +80,7 @@ pub fn names(operation: &str, span: &Span) -> bool {
 pub fn of<'t, 'a>(trees: &'t [Tree<'a>], operation: Option<&str>) -> Vec<Execution<'t, 'a>> {
     let mut found = match operation {
         Some(operation) => executions_where(trees, |span| names(operation, span)),
-        None => own_work(&executions(trees, Entry::Outermost)),
+        None => own_work(&executions(trees, EntrySpans::Outermost)),
     };
     found.retain(|execution| !execution.is_open());
     found
@@ -88,7 +88,7 @@ pub fn of<'t, 'a>(trees: &'t [Tree<'a>], operation: Option<&str>) -> Vec<Executi
 
 fn no_data(executions: usize, measured: impl Into<String>) -> ExpectationResult {
     ExpectationResult {
-        outcome: Outcome::NoData,
+        outcome: ExpectationOutcome::NoData,
         executions: executions as u64,
         measured: measured.into(),
         evidence: Vec::new(),
@@ -96,7 +96,7 @@ fn no_data(executions: usize, measured: impl Into<String>) -> ExpectationResult 
 }
 
 fn result_of(passes: bool, executions: usize, measured: String, evidence: Vec<Evidence>) -> ExpectationResult {
-    let outcome = if passes { Outcome::Pass } else { Outcome::Fail };
+    let outcome = if passes { ExpectationOutcome::Pass } else { ExpectationOutcome::Fail };
     ExpectationResult {
         outcome,
         executions: executions as u64,
@@ -189,7 +189,7 @@ pub fn no_finding(found: &[Execution<'_, '_>], code: Option<&str>, config: &Dete
     if let Some(code) = config.off.iter().find(|off| code == Some(off.name())) {
         return no_data(found.len(), format!("{code} is switched off in the user's configuration"));
     }
-    let Judged { mut findings, mut slight } = detect::judged(found, config);
+    let DetectedFindings { mut findings, mut slight } = detect::judged(found, config);
     let is_asked = |finding: &Finding| code.is_none_or(|code| finding.code.name() == code);
     findings.retain(is_asked);
     slight.retain(is_asked);

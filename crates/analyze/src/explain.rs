@@ -9,9 +9,9 @@ use kino_model::{DurationNanos, SpanId, Trace, TraceId};
 
 use crate::critical_path::{Segment, critical_path_of};
 use crate::detect::{self, Beside, DetectorConfig};
-use crate::execution::{Entry, Execution, executions, is_run, programs};
+use crate::execution::{EntrySpans, Execution, executions, is_run, programs};
 use crate::finding::{Evidence, Finding, Location, MAX_EXAMPLES, evidence, location};
-use crate::operation::Operations;
+use crate::operation::OperationIds;
 use crate::statement;
 use crate::statistics::quantile;
 use crate::tree::Tree;
@@ -173,7 +173,7 @@ pub fn explain_trace_with(tree: &Tree<'_>, config: &DetectorConfig) -> TraceExpl
     let Some(root) = tree.root() else { return explanation };
     explanation.root = Some(Root::of(tree, root));
     // Detectors work out the path for themselves, and let go of theirs before this one is there.
-    let found = executions(std::slice::from_ref(tree), Entry::Outermost);
+    let found = executions(std::slice::from_ref(tree), EntrySpans::Outermost);
     explanation.findings = detect::findings(&programs(std::slice::from_ref(tree)), &config.for_programs());
     explanation.findings.extend(detect::findings(&found, config));
     let path = critical_path_of(tree, root);
@@ -244,7 +244,7 @@ pub fn explain_operation_beside<'t, 'a>(
 /// Explains every entry point of `trees`: the operations at which executions start, the most total time first, each
 /// over its newest `last` executions.
 pub fn explain_system(trees: &[Tree<'_>], last: usize, config: &DetectorConfig) -> Vec<EntryPoint> {
-    let found = executions(trees, Entry::Outermost);
+    let found = executions(trees, EntrySpans::Outermost);
     let mut by_operation: BTreeMap<(&str, &str), Vec<Execution<'_, '_>>> = BTreeMap::new();
     for execution in &found {
         if is_run(execution.tree, execution.entry) {
@@ -293,7 +293,7 @@ const STATEMENTS_MAX: usize = 10_000;
 /// Sums by operation over executions.
 #[derive(Default)]
 struct Breakdown<'a> {
-    operations: Operations<'a>,
+    operations: OperationIds<'a>,
     sums: Vec<Sum<'a>>,
     /// Time together, by two operations, the lower number first.
     overlaps: BTreeMap<[usize; 2], i64>,
@@ -489,7 +489,7 @@ mod tests {
         let traces =
             traces("r 0..100\n  a 0..60\n  b 20..90\n  c 90..100\n---\nr 200..300\n  a 200..240\n  b 240..280");
         let trees = trees(&traces);
-        let concurrent = explain_operation(&executions(&trees, Entry::Outermost)).concurrent;
+        let concurrent = explain_operation(&executions(&trees, EntrySpans::Outermost)).concurrent;
         let names = ["a", "b"].map(str::to_owned);
         assert_eq!(concurrent, [Concurrent { names, overlap_nanos: 20 * MILLI, share: 0.2 }]);
     }

@@ -117,7 +117,7 @@ pub fn is_usual(failure: &Failure, likes: &[Execution<'_, '_>]) -> bool {
 }
 
 /// Where to go from a failed span.
-enum Step<'a> {
+enum ChainStep<'a> {
     /// To the span that explains it.
     To(usize),
     /// To an exception that only its stack names.
@@ -181,8 +181,8 @@ impl<'e, 't, 'a> Failures<'e, 't, 'a> {
         while path.len() < STEPS_MAX {
             let at = path[path.len() - 1];
             match self.step(at) {
-                Step::To(next) => path.push(next),
-                Step::Stack(link) => {
+                ChainStep::To(next) => path.push(next),
+                ChainStep::Stack(link) => {
                     let Some(call) = self.failed_call(at) else {
                         named = Some((path.len(), link));
                         break;
@@ -190,7 +190,7 @@ impl<'e, 't, 'a> Failures<'e, 't, 'a> {
                     named = Some((path.len(), link));
                     path.push(call);
                 }
-                Step::End => break,
+                ChainStep::End => break,
             }
         }
         let (length, link) = named?;
@@ -244,23 +244,23 @@ impl<'e, 't, 'a> Failures<'e, 't, 'a> {
         found
     }
 
-    fn step(&self, at: usize) -> Step<'a> {
+    fn step(&self, at: usize) -> ChainStep<'a> {
         let Some(own) = self.last(at) else {
-            return self.last_failed(at).map_or(Step::End, Step::To);
+            return self.last_failed(at).map_or(ChainStep::End, ChainStep::To);
         };
         let is_same = |it: &Exception<'_>| it.exception_type == own.exception_type && it.message == own.message;
         if let Some(inner) = self.innermost(at, is_same) {
-            return Step::To(inner);
+            return ChainStep::To(inner);
         }
         let links = chain::links(own.stacktrace);
         for link in &links {
             if let Some(inner) = self.innermost(at, |it| link.is_of(it)) {
-                return Step::To(inner);
+                return ChainStep::To(inner);
             }
         }
         match links.into_iter().next() {
-            Some(first) => Step::Stack(first),
-            None => self.failed_before(at, own).map_or(Step::End, Step::To),
+            Some(first) => ChainStep::Stack(first),
+            None => self.failed_before(at, own).map_or(ChainStep::End, ChainStep::To),
         }
     }
 

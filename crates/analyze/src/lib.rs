@@ -42,7 +42,7 @@ pub mod verify;
 pub use compare::{Comparison, compare};
 pub use critical_path::{CriticalPath, Segment, critical_path, critical_path_of};
 pub use detect::DetectorConfig;
-pub use execution::{Entry, Execution, executions};
+pub use execution::{EntrySpans, Execution, executions};
 pub use explain::{
     Concurrent, OperationExplanation, TraceExplanation, explain_operation, explain_system, explain_trace,
 };

@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use look::{FixCriteria, KnownFinding, Outcome, Set, look, worktree_of};
+pub use look::{FindingOutcome, FixCriteria, KnownFinding, Set, look, worktree_of};
 
 use crate::prevalence::Prevalence;
 

@@ -42,7 +42,7 @@ pub struct LogLine {
 }
 
 /// Severity and shape; of what is apart also its text.
-type Kind = (i32, String, Option<(u64, String)>);
+type LineKind = (i32, String, Option<(u64, String)>);
 
 /// At most `lines_max` log lines of an execution, by time, and how many records there are beyond those that they
 /// represent. `moment` is what they are to be near to, `good` are likes that went well.
@@ -56,7 +56,7 @@ pub fn log_lines(
     let likes: Vec<Vec<&LogRecord>> = good.iter().map(|like| logs_of(like)).collect();
     let mut apart = apart::apart(&own, &likes);
     // By severity and what they say, those that are apart on their own: the nearest to the moment, and how many.
-    let mut kinds: BTreeMap<Kind, (&LogRecord, u64, Option<LineApart>)> = BTreeMap::new();
+    let mut kinds: BTreeMap<LineKind, (&LogRecord, u64, Option<LineApart>)> = BTreeMap::new();
     let distance = |log: &LogRecord| time(log).abs_diff(moment);
     for (place, &log) in own.iter().enumerate() {
         let said: String = log.body.to_text().chars().take(SHAPE_CHARS_MAX).collect();
@@ -127,7 +127,7 @@ mod tests {
 
     use super::*;
     use crate::testing::{span_id, trace};
-    use crate::{Entry, Tree, executions, trees};
+    use crate::{EntrySpans, Tree, executions, trees};
 
     fn log(at: i64, severity: i32, span: Option<u64>, body: &str) -> LogRecord {
         LogRecord {
@@ -143,7 +143,7 @@ mod tests {
         let mut trace = trace("checkout 0..100\n  pay 10..90", 1);
         trace.logs = logs;
         let trees = [Tree::new(&trace)];
-        let found = executions(&trees, Entry::Outermost);
+        let found = executions(&trees, EntrySpans::Outermost);
         let (lines, left_out) = log_lines(&found[0], &[], 50, lines_max);
         (lines.into_iter().map(|line| (line.body, line.times)).collect(), left_out)
     }
@@ -173,7 +173,7 @@ mod tests {
         let mut trace = trace("checkout 0..100", 1);
         trace.logs = vec![log(1, 9, Some(1), &"é".repeat(LINE_CHARS_MAX + 7))];
         let trees = [Tree::new(&trace)];
-        let found = executions(&trees, Entry::Outermost);
+        let found = executions(&trees, EntrySpans::Outermost);
         let (lines, _) = log_lines(&found[0], &[], 0, 8);
         assert_eq!((lines[0].body.chars().count(), lines[0].characters_left_out), (LINE_CHARS_MAX, 7));
     }
@@ -190,7 +190,7 @@ mod tests {
             })
             .collect();
         let trees = trees(&traces);
-        let found = executions(&trees, Entry::Outermost);
+        let found = executions(&trees, EntrySpans::Outermost);
         let (last, good) = found.split_last().unwrap();
         let (lines, _) = log_lines(last, good, 50, 20);
         lines.into_iter().filter_map(|it| it.apart.map(|apart| (it.body, apart.others, apart.usual))).collect()

@@ -7,14 +7,14 @@ use kino_model::{Resource, Span};
 
 /// The operations seen so far. Borrows every name from the spans.
 #[derive(Debug, Default)]
-pub(crate) struct Operations<'a> {
+pub(crate) struct OperationIds<'a> {
     ids: HashMap<(&'a str, Cow<'a, str>), u32>,
     names: Vec<(&'a str, Cow<'a, str>)>,
     // Spans of one sender share its resource, and looking its service up again and again would cost more than the rest.
     services: HashMap<*const Resource, &'a str>,
 }
 
-impl<'a> Operations<'a> {
+impl<'a> OperationIds<'a> {
     /// The number of the span's operation.
     pub(crate) fn of(&mut self, span: &'a Span) -> usize {
         self.named(span, Cow::Borrowed(&*span.name))

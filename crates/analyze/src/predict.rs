@@ -171,7 +171,7 @@ fn point(execution: &Execution<'_, '_>, attribute: &str) -> Option<(f64, f64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::execution::{Entry, executions};
+    use crate::execution::{EntrySpans, executions};
     use crate::testing::{Random, traces, trees};
 
     /// Sixty executions whose time follows `diff_bytes` and not `files`; beyond 100 ms they time out.
@@ -189,7 +189,7 @@ mod tests {
     fn check(text: &str, judge: impl FnOnce(&[Execution<'_, '_>])) {
         let traces = traces(text);
         let trees = trees(&traces);
-        judge(&executions(&trees, Entry::Outermost));
+        judge(&executions(&trees, EntrySpans::Outermost));
     }
 
     #[test]

@@ -78,18 +78,18 @@ impl Sought {
 
 /// What a search found of one sought text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
+pub struct SearchResult {
     /// How sure.
     pub confidence: SearchConfidence,
     /// How many places fit equally well; at most [`CANDIDATES_MAX`].
     pub candidates: u64,
     /// The first of them by path and line, at most [`PLACES_MAX`].
-    pub places: Vec<Place>,
+    pub places: Vec<SourceLine>,
 }
 
 /// A line of a source file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct SourceLine {
     /// The path as it was handed in.
     pub path: String,
     /// From 1.
@@ -99,7 +99,7 @@ pub struct Place {
 /// A place that fits, and how well.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Hit {
-    place: Place,
+    place: SourceLine,
     /// Higher fits better.
     rank: u8,
     is_test: bool,
@@ -107,30 +107,29 @@ struct Hit {
 
 /// One search for several texts over the files of one repository.
 #[derive(Debug)]
-pub struct Search {
-    parts: Vec<Part>,
+pub struct CodeSearch {
+    parts: Vec<SearchPart>,
     /// Paths that occur where routes are declared or mounted: what prefixes are made of.
     mounts: BTreeSet<Vec<String>>,
 }
 
 #[derive(Debug)]
-enum Part {
+enum SearchPart {
     Route(Route, RouteHits),
     Statement(Statement, StatementHits),
     /// Not distinctive after all.
     Nothing,
 }
 
-impl Search {
+impl CodeSearch {
     /// A search for these.
     pub fn new(sought: &[Sought]) -> Self {
         let part = |sought: &Sought| match sought.kind {
             SoughtKind::Route => {
-                Route::read(&sought.text).map_or(Part::Nothing, |it| Part::Route(it, RouteHits::default()))
+                Route::read(&sought.text).map_or(SearchPart::Nothing, |it| SearchPart::Route(it, RouteHits::default()))
             }
-            SoughtKind::Statement => {
-                Statement::read(&sought.text).map_or(Part::Nothing, |it| Part::Statement(it, StatementHits::default()))
-            }
+            SoughtKind::Statement => Statement::read(&sought.text)
+                .map_or(SearchPart::Nothing, |it| SearchPart::Statement(it, StatementHits::default())),
         };
         Self { parts: sought.iter().map(part).collect(), mounts: BTreeSet::new() }
     }
@@ -149,31 +148,31 @@ impl Search {
         }
         let is_test = source::is_test(path);
         let wants_routes = language.has_routes()
-            && self.parts.iter().any(|part| matches!(part, Part::Route(route, _) if route.may_be_in(text)));
+            && self.parts.iter().any(|part| matches!(part, SearchPart::Route(route, _) if route.may_be_in(text)));
         let declared = if wants_routes { route::declared(text, language) } else { Vec::new() };
         if !is_test {
             self.mounts.extend(declared.iter().filter(|it| it.can_mount()).map(|it| it.segments.clone()));
         }
         for part in &mut self.parts {
             match part {
-                Part::Route(route, hits) => hits.add(route, &declared, path, is_test),
-                Part::Statement(statement, hits) => hits.add(statement, text, language, path, is_test),
-                Part::Nothing => {}
+                SearchPart::Route(route, hits) => hits.add(route, &declared, path, is_test),
+                SearchPart::Statement(statement, hits) => hits.add(statement, text, language, path, is_test),
+                SearchPart::Nothing => {}
             }
         }
     }
 
     /// What was found of each, in the order in which they were given. `is_whole` says whether every source file was read:
     /// else no place is the only one, so none is `exact`, and a `likely` one is none.
-    pub fn finish(self, is_whole: bool) -> Vec<Option<Found>> {
+    pub fn finish(self, is_whole: bool) -> Vec<Option<SearchResult>> {
         let Self { parts, mounts } = self;
         let found = |part| match part {
-            Part::Route(route, hits) => without_tests(hits.finish(&route, &mounts)),
-            Part::Statement(_, hits) => hits.finish(),
-            Part::Nothing => Vec::new(),
+            SearchPart::Route(route, hits) => without_tests(hits.finish(&route, &mounts)),
+            SearchPart::Statement(_, hits) => hits.finish(),
+            SearchPart::Nothing => Vec::new(),
         };
         let judged = |part| {
-            let is_statement = matches!(part, Part::Statement(..));
+            let is_statement = matches!(part, SearchPart::Statement(..));
             let hits = found(part);
             // A statement that only tests have is as often what they expect of a library as what they ask.
             let best = hits.iter().map(|hit| hit.rank).max()?;
@@ -196,13 +195,13 @@ const WHOLE: u8 = 10;
 
 /// Of places that fit, those that fit best. Between equals tests count less: their text is not what a server ran, but
 /// they may be what was recorded, and then a place is not the only one.
-fn judge(mut hits: Vec<Hit>, is_whole: bool) -> Option<Found> {
+fn judge(mut hits: Vec<Hit>, is_whole: bool) -> Option<SearchResult> {
     let best = hits.iter().map(|hit| hit.rank).max()?;
     hits.retain(|hit| hit.rank == best);
     let is_mixed = hits.iter().any(|hit| hit.is_test);
     let is_elsewhere = hits.iter().any(|hit| !hit.is_test);
     hits.retain(|hit| !is_elsewhere || !hit.is_test);
-    let mut places: Vec<Place> = hits.into_iter().map(|hit| hit.place).collect();
+    let mut places: Vec<SourceLine> = hits.into_iter().map(|hit| hit.place).collect();
     places.sort_unstable();
     places.dedup();
     if places.len() > CANDIDATES_MAX {
@@ -216,7 +215,7 @@ fn judge(mut hits: Vec<Hit>, is_whole: bool) -> Option<Found> {
     };
     let candidates = places.len() as u64;
     places.truncate(PLACES_MAX);
-    Some(Found { confidence, candidates, places })
+    Some(SearchResult { confidence, candidates, places })
 }
 
 /// The line of a place in a text, from 1.

@@ -36,12 +36,12 @@ pub(crate) struct Units {
     /// By execution; `None` where it is its own unit.
     pub(crate) of: Vec<Option<u32>>,
     /// The runs and processes that they come from.
-    sources: HashSet<Source>,
+    sources: HashSet<ExecutionUnit>,
 }
 
 /// What executions share.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Source {
+enum ExecutionUnit {
     Run(String),
     Process(String),
     Unknown,
@@ -50,32 +50,32 @@ enum Source {
 impl Units {
     /// Of these executions. Runs that were made in turn stay whole, however long they take.
     pub(crate) fn new(executions: &[Execution<'_, '_>], in_turn: bool) -> Self {
-        let sources: Vec<Source> = executions.iter().map(source).collect();
-        let mut spans: HashMap<&Source, (i64, i64)> = HashMap::default();
+        let sources: Vec<ExecutionUnit> = executions.iter().map(source).collect();
+        let mut spans: HashMap<&ExecutionUnit, (i64, i64)> = HashMap::default();
         for (execution, source) in executions.iter().zip(&sources) {
             let (start, end) = (execution.start(), execution.start() + execution.duration().unwrap_or_default());
             let span = spans.entry(source).or_insert((start, end));
             *span = (span.0.min(start), span.1.max(end));
         }
-        let known_sources = sources.iter().filter(|source| **source != Source::Unknown);
+        let known_sources = sources.iter().filter(|source| **source != ExecutionUnit::Unknown);
         let mut units = Self { sources: known_sources.cloned().collect(), ..Self::default() };
-        let mut known: HashMap<(Source, i64), u32> = HashMap::default();
+        let mut known: HashMap<(ExecutionUnit, i64), u32> = HashMap::default();
         for (execution, source) in executions.iter().zip(&sources) {
             let (first, last) = spans[source];
-            let is_run = matches!(source, Source::Run(_));
+            let is_run = matches!(source, ExecutionUnit::Run(_));
             let is_long = last - first > LONG_NANOS && !(in_turn && is_run);
             let key = match (source, is_long) {
-                (Source::Unknown, false) => {
+                (ExecutionUnit::Unknown, false) => {
                     units.of.push(None);
                     continue;
                 }
                 (_, false) => (source.clone(), 0),
-                (Source::Run(_), true) => (source.clone(), execution.start().div_euclid(BLOCK_NANOS)),
+                (ExecutionUnit::Run(_), true) => (source.clone(), execution.start().div_euclid(BLOCK_NANOS)),
                 // Processes of one service share the minute.
-                (_, true) => (Source::Unknown, execution.start().div_euclid(BLOCK_NANOS)),
+                (_, true) => (ExecutionUnit::Unknown, execution.start().div_euclid(BLOCK_NANOS)),
             };
             let run_id = match source {
-                Source::Run(id) => Some(id.clone()),
+                ExecutionUnit::Run(id) => Some(id.clone()),
                 _ => None,
             };
             let unit = *known.entry(key).or_insert_with(|| {
@@ -100,28 +100,28 @@ impl Units {
     }
 }
 
-fn source(execution: &Execution<'_, '_>) -> Source {
+fn source(execution: &Execution<'_, '_>) -> ExecutionUnit {
     let tree = execution.tree;
     let resource = &tree.span(execution.entry).resource;
     // A sender that takes no attributes from its environment is still below its run.
     let mut roots = tree.roots().iter().map(|root| *root as usize).filter(|root| is_run(tree, *root));
     let of_root = || roots.find_map(|root| tree.span(root).resource.text(names::RUN_ID));
     if let Some(run) = resource.text(names::RUN_ID).or_else(of_root) {
-        return Source::Run(run.to_owned());
+        return ExecutionUnit::Run(run.to_owned());
     }
-    process(resource).map_or(Source::Unknown, Source::Process)
+    process(resource).map_or(ExecutionUnit::Unknown, ExecutionUnit::Process)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::execution::{Entry, executions};
+    use crate::execution::{EntrySpans, executions};
     use crate::testing::{traces, trees};
 
     fn units(text: &str, in_turn: bool) -> Vec<Option<u32>> {
         let traces = traces(text);
         let trees = trees(&traces);
-        Units::new(&executions(&trees, Entry::Outermost), in_turn).of
+        Units::new(&executions(&trees, EntrySpans::Outermost), in_turn).of
     }
 
     #[test]

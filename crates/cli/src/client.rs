@@ -54,7 +54,7 @@ const PIECES_WAITING_MAX: usize = 16;
 
 /// What became of looking for an engine.
 #[derive(Debug)]
-pub(crate) enum Found {
+pub(crate) enum EngineLookup {
     /// One that answers and is of this version.
     Engine(Client),
     /// One of another version.
@@ -80,21 +80,25 @@ pub(crate) struct Client {
 }
 
 /// Looks for the engine of the home of these settings.
-pub(crate) fn find(settings: &Settings) -> Found {
+pub(crate) fn find(settings: &Settings) -> EngineLookup {
     let client = Client::of(settings);
     match client.health() {
         Ok(Some(health)) => {
             let client = Client { address: address_of(&health), ..client };
-            return if health.version == VERSION { Found::Engine(client) } else { Found::OtherVersion(client) };
+            return if health.version == VERSION {
+                EngineLookup::Engine(client)
+            } else {
+                EngineLookup::OtherVersion(client)
+            };
         }
-        Err(ureq::Error::Timeout(_)) => return Found::Silent(read_address(&settings.home).unwrap_or_default()),
+        Err(ureq::Error::Timeout(_)) => return EngineLookup::Silent(read_address(&settings.home).unwrap_or_default()),
         Ok(None) | Err(_) => {}
     }
-    let Some(address) = read_address(&settings.home) else { return Found::None };
+    let Some(address) = read_address(&settings.home) else { return EngineLookup::None };
     if address.starting && lives(&address) {
-        return Found::Starting(address);
+        return EngineLookup::Starting(address);
     }
-    without_socket(&address).map_or(Found::Stale(address), Found::OtherVersion)
+    without_socket(&address).map_or(EngineLookup::Stale(address), EngineLookup::OtherVersion)
 }
 
 /// An engine from before there were sockets: one that is alive and answers with its process id at its TCP address.
@@ -379,14 +383,14 @@ mod tests {
     fn a_home_without_an_engine_is_distinguished_from_one_with_a_dead_engine() {
         let home = tempfile::tempdir().unwrap();
         let settings = settings(home.path());
-        assert!(matches!(find(&settings), Found::None));
+        assert!(matches!(find(&settings), EngineLookup::None));
         // A port that was free a moment ago and on which nothing listens.
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let text = format!(
             r#"{{"version":"{VERSION}","pid":1,"http":"127.0.0.1:{port}","otlp_grpc":"","otlp_http":"","started_unix_nanos":0,"token":""}}"#
         );
         fs::write(home.path().join(ENGINE_FILE), text).unwrap();
-        assert!(matches!(find(&settings), Found::Stale(address) if address.pid == 1));
+        assert!(matches!(find(&settings), EngineLookup::Stale(address) if address.pid == 1));
     }
 
     #[test]
@@ -398,12 +402,12 @@ mod tests {
             fs::write(home.path().join(ENGINE_FILE), serde_json::to_vec(address).unwrap()).unwrap();
         };
         write(&address);
-        assert!(matches!(find(&settings), Found::Starting(found) if found == address));
+        assert!(matches!(find(&settings), EngineLookup::Starting(found) if found == address));
         // No process has the largest number that there is.
         address.pid = i32::MAX.cast_unsigned();
         address.socket = "engine.sock".to_owned();
         write(&address);
-        assert!(matches!(find(&settings), Found::Stale(found) if found == address));
+        assert!(matches!(find(&settings), EngineLookup::Stale(found) if found == address));
     }
 
     #[test]
@@ -414,7 +418,7 @@ mod tests {
         let _listener = std::os::unix::net::UnixListener::bind(home.path().join("engine.sock")).unwrap();
         let address = EngineFile { version: VERSION.to_owned(), pid: 1, ..EngineFile::default() };
         fs::write(home.path().join(ENGINE_FILE), serde_json::to_vec(&address).unwrap()).unwrap();
-        assert!(matches!(find(&settings), Found::Silent(found) if found == address));
+        assert!(matches!(find(&settings), EngineLookup::Silent(found) if found == address));
         let client = Client { address, ..Client::of(&settings) };
         let problem = client.ask(&kino_wire::admin::StatusQuestion {}).unwrap_err();
         assert!(problem.message.contains("kill -9 1"), "{}", problem.message);

@@ -14,23 +14,23 @@ use kino_wire::admin::EngineFile;
 use kino_wire::{Problem, Question};
 
 use crate::app::App;
-use crate::client::{self, Client, Found};
+use crate::client::{self, Client, EngineLookup};
 use crate::failure::{Failure, code};
-use crate::progress::{self, Shown};
+use crate::progress::{self, ProgressLine};
 use crate::{config, output, start};
 
 impl Host for App {
     type Failure = Failure;
     type Client = Client;
-    type Progress = Shown;
+    type Progress = ProgressLine;
     type Redact = Offline;
 
     fn engine(&self, report: &dyn Fn(EngineNews<'_>)) -> Result<Client, Failure> {
         let found = client::find(&self.settings);
         let is_to_start = match &found {
             // One that lives and cannot be reached from here has the home: none can be started.
-            Found::Stale(address) => !client::lives(address),
-            found => matches!(found, Found::Starting(_) | Found::None),
+            EngineLookup::Stale(address) => !client::lives(address),
+            found => matches!(found, EngineLookup::Starting(_) | EngineLookup::None),
         };
         if is_to_start && start::obstacle(&self.settings).is_none() {
             report(EngineNews::Starting);
@@ -84,8 +84,8 @@ impl Host for App {
         output::note(sentence);
     }
 
-    fn progress(&self, what: &str, steps: Option<u64>) -> Shown {
-        Shown(match steps {
+    fn progress(&self, what: &str, steps: Option<u64>) -> ProgressLine {
+        ProgressLine(match steps {
             Some(steps) => progress::bar(steps, what.to_owned()),
             None => progress::spinner(what.to_owned()),
         })

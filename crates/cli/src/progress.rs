@@ -11,15 +11,15 @@ const TURN: Duration = Duration::from_millis(120);
 
 /// A bar or a spinner, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Shown(pub(crate) ProgressBar);
+pub(crate) struct ProgressLine(pub(crate) ProgressBar);
 
-impl kino_runner::Progress for Shown {
+impl kino_runner::Progress for ProgressLine {
     fn step(&self) {
         self.0.inc(1);
     }
 }
 
-impl Drop for Shown {
+impl Drop for ProgressLine {
     fn drop(&mut self) {
         self.0.finish_and_clear();
     }

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use kino_runner::recording::Waiting;
+use kino_runner::recording::SpooledRun;
 use kino_runner::spool::{self, Taken};
 
 use crate::app::App;
@@ -28,8 +28,8 @@ pub(crate) fn take_in(app: &App, client: &Client) {
 }
 
 /// Says that a run waits, and why.
-pub(crate) fn say(waiting: &Waiting) {
-    let Waiting { spooled, why, notes, .. } = waiting;
+pub(crate) fn say(waiting: &SpooledRun) {
+    let SpooledRun { spooled, why, notes, .. } = waiting;
     let why: String = why.lines().next().unwrap_or_default().chars().take(REASON_CHARACTERS_MAX).collect();
     let dropped = match spooled.dropped {
         0 => String::new(),

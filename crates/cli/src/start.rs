@@ -15,7 +15,7 @@ use std::time::Duration;
 use kino_model::Clock;
 use kino_wire::admin::EngineFile;
 
-use crate::client::{self, Client, Found, VERSION};
+use crate::client::{self, Client, EngineLookup, VERSION};
 use crate::config::{LOG_FILE, Settings};
 use crate::failure::{Failure, code};
 use crate::{home, output};
@@ -48,23 +48,25 @@ pub(crate) fn engine(settings: &Settings, clock: &dyn Clock) -> Result<Client, F
 /// # Errors
 /// As [`engine`].
 pub(crate) fn engine_after(
-    found: Found,
+    found: EngineLookup,
     settings: &Settings,
     clock: &dyn Clock,
     say: &dyn Fn(&str),
 ) -> Result<Client, Failure> {
     match found {
-        Found::Engine(client) => Ok(client),
-        Found::OtherVersion(other) => Err(other_version(&other.address)),
-        Found::Starting(_) | Found::Silent(_) | Found::Stale(_) | Found::None => start(settings, clock, say),
+        EngineLookup::Engine(client) => Ok(client),
+        EngineLookup::OtherVersion(other) => Err(other_version(&other.address)),
+        EngineLookup::Starting(_) | EngineLookup::Silent(_) | EngineLookup::Stale(_) | EngineLookup::None => {
+            start(settings, clock, say)
+        }
     }
 }
 
 /// As [`client::find`], once an engine that is starting has started, or has taken too long.
-pub(crate) fn settled(settings: &Settings) -> Found {
+pub(crate) fn settled(settings: &Settings) -> EngineLookup {
     let mut found = client::find(settings);
     for _ in 0..START_MAX.as_millis() / POLL.as_millis() {
-        if !matches!(found, Found::Starting(_)) {
+        if !matches!(found, EngineLookup::Starting(_)) {
             break;
         }
         thread::sleep(POLL);
@@ -79,11 +81,11 @@ pub(crate) fn settled(settings: &Settings) -> Found {
 /// Where it does not run, or is of another version.
 pub(crate) fn running(settings: &Settings) -> Result<Client, Failure> {
     match settled(settings) {
-        Found::Engine(client) => Ok(client),
-        Found::OtherVersion(other) => Err(other_version(&other.address)),
-        Found::Silent(address) => Err(Failure::no_engine(client::silent(&address))),
-        Found::Starting(address) => Err(still_starting(&address)),
-        Found::Stale(_) | Found::None => {
+        EngineLookup::Engine(client) => Ok(client),
+        EngineLookup::OtherVersion(other) => Err(other_version(&other.address)),
+        EngineLookup::Silent(address) => Err(Failure::no_engine(client::silent(&address))),
+        EngineLookup::Starting(address) => Err(still_starting(&address)),
+        EngineLookup::Stale(_) | EngineLookup::None => {
             let home = settings.home.display();
             Err(Failure::no_engine(format!("no engine runs on {home}; any question starts one, or `kino serve`")))
         }
@@ -129,15 +131,15 @@ fn start(settings: &Settings, clock: &dyn Clock, say: &dyn Fn(&str)) -> Result<C
     while elapsed() < START_MAX {
         let (mut silent, mut is_starting, mut hidden) = (None, false, None);
         match client::find(settings) {
-            Found::Engine(client) => {
+            EngineLookup::Engine(client) => {
                 say_where(&client.address, settings, say);
                 return Ok(client);
             }
-            Found::OtherVersion(other) => return Err(other_version(&other.address)),
-            Found::Silent(address) => silent = Some(address),
-            Found::Starting(_) => is_starting = true,
-            Found::Stale(address) => hidden = client::lives(&address).then_some(address),
-            Found::None => {}
+            EngineLookup::OtherVersion(other) => return Err(other_version(&other.address)),
+            EngineLookup::Silent(address) => silent = Some(address),
+            EngineLookup::Starting(_) => is_starting = true,
+            EngineLookup::Stale(address) => hidden = client::lives(&address).then_some(address),
+            EngineLookup::None => {}
         }
         match child.as_mut().map(Child::try_wait) {
             // Another process holds the lock: it is starting, or just leaving.

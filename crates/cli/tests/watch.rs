@@ -93,7 +93,7 @@ impl Backend for Mute {
     }
 }
 
-fn watch(backend: impl Backend + 'static, clock: impl Clock + 'static) -> Result<kino_tui::Ended, WatchError> {
+fn watch(backend: impl Backend + 'static, clock: impl Clock + 'static) -> Result<kino_tui::ExitReason, WatchError> {
     let options = Options { scope: Scope::default(), service: None, colour: true, zone: jiff::tz::TimeZone::UTC };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let ended = runtime.block_on(kino_tui::watch(Arc::new(backend), Arc::new(clock), options));

@@ -47,7 +47,7 @@ impl Engine {
                 question.worktree
             )));
         };
-        let mut seen = Seen::default();
+        let mut seen = ExecutedLines::default();
         for run in self.inner.runs.all().await? {
             if run.code.code_state.as_deref() == Some(&code_state) && run.is_of(code.state.project.as_deref()) {
                 seen.add(run.lines);
@@ -89,7 +89,7 @@ impl Engine {
 
 /// What runs of one state of the code say of its lines, together.
 #[derive(Default)]
-struct Seen {
+struct ExecutedLines {
     runs: u64,
     runs_without_lines: u64,
     /// The most files that one run was not asked about.
@@ -104,7 +104,7 @@ struct SeenFile {
     unmapped: bool,
 }
 
-impl Seen {
+impl ExecutedLines {
     fn add(&mut self, run: Option<RunLines>) {
         let Some(run) = run else {
             self.runs_without_lines += 1;
@@ -173,7 +173,7 @@ mod tests {
     }
 
     fn check(runs: Vec<Option<RunLines>>, expected: &[LineRange]) -> ChangedFile {
-        let mut seen = Seen::default();
+        let mut seen = ExecutedLines::default();
         for run in runs {
             seen.add(run);
         }
@@ -206,6 +206,6 @@ mod tests {
     #[test]
     fn a_file_that_only_comments_changed_in_is_left_out() {
         let changed = [(1, "# a".to_owned()), (2, "});".to_owned()), (3, "  ".to_owned())];
-        assert_eq!(Seen::default().judge("x.js".to_owned(), &changed), None);
+        assert_eq!(ExecutedLines::default().judge("x.js".to_owned(), &changed), None);
     }
 }

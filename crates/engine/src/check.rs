@@ -6,7 +6,7 @@ use std::sync::Arc;
 use kino_analyze::baseline as base;
 use kino_analyze::compare::LooseLines;
 use kino_analyze::detect::DetectorConfig;
-use kino_analyze::execution::{Entry, executions};
+use kino_analyze::execution::{EntrySpans, executions};
 use kino_analyze::expect as analyze;
 use kino_analyze::noise::Located;
 use kino_analyze::tree::{Tree, trees};
@@ -61,7 +61,7 @@ impl Engine {
                 lines.push(line(expectation.text, false, result));
             }
             if let Some(baseline) = &baseline {
-                let found = executions(&trees, Entry::Outermost);
+                let found = executions(&trees, EntrySpans::Outermost);
                 let result = base::check(baseline, &found, &config);
                 lines.extend(result.into_iter().map(|one| line(one.text, true, one.result)));
             }
@@ -85,7 +85,7 @@ impl Engine {
         let config = Arc::clone(&self.inner.detectors);
         let measure = move || {
             let trees = trees(&chosen.set.traces);
-            write_baseline(base::measure(&executions(&trees, Entry::Outermost), &config), code_state)
+            write_baseline(base::measure(&executions(&trees, EntrySpans::Outermost), &config), code_state)
         };
         offload(measure).await.or_problem()
     }
@@ -219,9 +219,9 @@ fn line(text: String, from_baseline: bool, result: analyze::ExpectationResult) -
         text,
         from_baseline,
         outcome: match result.outcome {
-            analyze::Outcome::Pass => CheckOutcome::Pass,
-            analyze::Outcome::Fail => CheckOutcome::Fail,
-            analyze::Outcome::NoData => CheckOutcome::NoData,
+            analyze::ExpectationOutcome::Pass => CheckOutcome::Pass,
+            analyze::ExpectationOutcome::Fail => CheckOutcome::Fail,
+            analyze::ExpectationOutcome::NoData => CheckOutcome::NoData,
         },
         executions: result.executions,
         measured: result.measured,
@@ -240,7 +240,7 @@ fn read_baseline(baseline: Baseline) -> Result<base::Baseline, Problem> {
         let counts = base::COUNTS.iter().filter_map(|name| Some((*name, *operation.counts.get(*name)?))).collect();
         let located = |run: BaselineRun| Located::new(run.start_unix_nanos, run.median_nanos.max(1.0).ln());
         let runs = operation.runs.into_iter().map(located).collect();
-        let measured = base::Operation { executions: operation.executions, durations_nanos, runs, counts };
+        let measured = base::BaselineOperation { executions: operation.executions, durations_nanos, runs, counts };
         ((operation.service, operation.name), measured)
     };
     Ok(base::Baseline {
@@ -257,7 +257,7 @@ fn baseline_run(run: &Located) -> BaselineRun {
 }
 
 fn write_baseline(baseline: base::Baseline, code_state: Option<String>) -> Baseline {
-    let operation = |((service, name), operation): ((String, String), base::Operation)| BaselineOperation {
+    let operation = |((service, name), operation): ((String, String), base::BaselineOperation)| BaselineOperation {
         service,
         name,
         executions: operation.executions,

@@ -2,7 +2,7 @@
 
 use kino_analyze::compare as analyze;
 use kino_analyze::compare::timing::{Missing, NoiseSource};
-use kino_analyze::execution::{Entry, Execution, executions};
+use kino_analyze::execution::{EntrySpans, Execution, executions};
 use kino_analyze::noise::History;
 use kino_analyze::tree::trees;
 use kino_wire::Problem;
@@ -47,7 +47,7 @@ pub(crate) fn compared<T>(
     read: impl FnOnce(analyze::Comparison, [&[Execution<'_, '_>]; 2]) -> T,
 ) -> T {
     let trees = sets.map(|set| trees(&set.traces));
-    let [before, after] = [&trees[0], &trees[1]].map(|trees| executions(trees, Entry::Outermost));
+    let [before, after] = [&trees[0], &trees[1]].map(|trees| executions(trees, EntrySpans::Outermost));
     let design = analyze::Design { history, lines: sets.map(|set| &set.lines), ..analyze::Design::default() };
     read(analyze::compare_with(&before, &after, &design), [&before, &after])
 }

@@ -18,7 +18,7 @@ use kino_wire::Access;
 use serde::{Deserialize, Serialize};
 
 pub use self::forward::Forward;
-pub use self::headers::{Headers, Source};
+pub use self::headers::{Headers, PullSource};
 
 /// The engine's configuration. Unknown keys are refused.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -50,7 +50,7 @@ pub struct EngineConfig {
     /// Who may ask besides the engine's user. `kino key` makes more, in a file of their own.
     pub keys: Vec<ApiKey>,
     /// Servers from which traces are pulled, with the headers that each wants.
-    pub sources: Vec<Source>,
+    pub sources: Vec<PullSource>,
     /// Where what was recorded is passed on to.
     pub forward: Forward,
     /// How git is started to search a worktree; `None`: none is searched. The opener knows the environment.

@@ -52,7 +52,7 @@ const ALSO_MAX: usize = 3;
 
 /// What a diagnosis rests on.
 #[derive(Default)]
-struct Loaded {
+struct DiagnosisTraces {
     traces: Vec<Arc<Trace>>,
     traces_represented: HashMap<TraceId, f64>,
     contrast: BTreeSet<TraceId>,
@@ -95,7 +95,7 @@ impl Engine {
     }
 
     /// Loads the newest executions of every entry operation; those that the words name come first.
-    async fn newest_of_all(&self, question: &DiagnoseQuestion, words: &Words) -> Result<Loaded, Problem> {
+    async fn newest_of_all(&self, question: &DiagnoseQuestion, words: &Words) -> Result<DiagnosisTraces, Problem> {
         let project = scope::project(&question.scope);
         let snapshot = self.snapshot();
         let known = snapshot.operations(project.as_deref()).await.or_problem()?;
@@ -105,7 +105,7 @@ impl Engine {
             let is_named = words.name(&operation.name) || words.name(&operation.service);
             (!is_named, std::cmp::Reverse(operation.rollup.total_nanos))
         });
-        let mut loaded = Loaded::default();
+        let mut loaded = DiagnosisTraces::default();
         loaded.left_out.operations = operations.len().saturating_sub(OPERATIONS_MAX) as u64;
         operations.truncate(OPERATIONS_MAX);
         let states = self.states_of_runs(project.as_deref()).await?;
@@ -151,7 +151,7 @@ impl Engine {
     }
 }
 
-impl Loaded {
+impl DiagnosisTraces {
     fn count(&mut self, operation: &Operation, chosen: &[TraceRow], is_part: bool) {
         let (known, count) = (operation.rollup.roots, chosen.len() as u64);
         if count == 0 {

@@ -17,7 +17,7 @@ use crate::error::OrProblem;
 use crate::limit::limit;
 use crate::offload::offload;
 use crate::resolve::{Prefix, repeated};
-use crate::runs::Record;
+use crate::runs::RunRecord;
 use crate::temporary_worktrees::{is_temporary, path_in_project};
 use crate::{Engine, scope, to_wire};
 
@@ -149,7 +149,7 @@ impl Engine {
     async fn add_worktrees(&self, rows: &mut [ExceptionRow]) -> Result<(), Problem> {
         let without = rows.iter().filter(|row| row.worktree.is_none());
         let ids: BTreeSet<&str> = without.filter_map(|row| row.run_id.as_deref()).collect();
-        let worktree = |record: Record| Some((record.run_id.to_string(), record.code.worktree?));
+        let worktree = |record: RunRecord| Some((record.run_id.to_string(), record.code.worktree?));
         let worktrees: BTreeMap<String, String> =
             self.inner.runs.of(ids.into_iter()).await?.into_iter().filter_map(worktree).collect();
         for row in rows.iter_mut().filter(|row| row.worktree.is_none()) {

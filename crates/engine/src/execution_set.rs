@@ -127,7 +127,7 @@ impl Engine {
 
     async fn labelled(&self, label: &str, project: Option<&str>) -> Result<BTreeSet<String>, Problem> {
         let runs = self.inner.runs.all().await?;
-        let in_project = |run: &&crate::runs::Record| {
+        let in_project = |run: &&crate::runs::RunRecord| {
             project.is_none() || run.code.project.is_none() || run.code.project.as_deref() == project
         };
         let ids: BTreeSet<String> = runs

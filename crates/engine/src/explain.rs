@@ -10,7 +10,7 @@ use std::sync::Arc;
 use futures::try_join;
 use kino_analyze::critical_path::Segment;
 use kino_analyze::detect::{self, Beside, DetectorConfig};
-use kino_analyze::execution::{Entry, Execution, executions};
+use kino_analyze::execution::{EntrySpans, Execution, executions};
 use kino_analyze::explain as analyze;
 use kino_analyze::tree::{Tree, trees};
 use kino_model::{Span, SpanId, Trace, TraceId, names};
@@ -339,7 +339,7 @@ fn calls_changed(
     let now: Vec<Execution<'_, '_>> =
         found.iter().filter(|execution| newest.is_some() && code(execution) == newest).copied().collect();
     let trees = trees(&earlier.traces);
-    let entry = Entry::Operation { service: question.service.as_deref(), name: &question.operation };
+    let entry = EntrySpans::Operation { service: question.service.as_deref(), name: &question.operation };
     let before: Vec<Execution<'_, '_>> = executions(&trees, entry)
         .into_iter()
         .filter(|execution| code(execution).as_deref() == Some(earlier.code_state.as_str()))

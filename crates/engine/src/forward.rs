@@ -249,7 +249,7 @@ impl Engine {
     pub async fn forward(&self, peer: Arc<dyn ForwardPeer>) {
         let Some(forward) = self.inner.forward.clone() else { return };
         let (store, clock) = (self.inner.store.clone(), Arc::clone(&self.inner.clock));
-        let run = Run {
+        let run = ForwardLoop {
             backoff: Backoff::default(),
             retention_nanos: self.inner.config.retention.days.map(|days| days.saturating_mul(86_400_000_000_000)),
             forward: Arc::clone(&forward),
@@ -267,7 +267,7 @@ impl Engine {
     }
 }
 
-struct Run {
+struct ForwardLoop {
     forward: Arc<Forward>,
     store: Store,
     clock: Arc<dyn Clock>,
@@ -277,7 +277,7 @@ struct Run {
     retention_nanos: Option<u64>,
 }
 
-impl Run {
+impl ForwardLoop {
     /// Returns where rows would come back.
     async fn until_looped(mut self) {
         loop {

@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
-use kino_analyze::execution::{Entry, Execution, executions};
+use kino_analyze::execution::{EntrySpans, Execution, executions};
 use kino_analyze::tree::trees;
 use kino_model::{Span, SpanId, Trace, TraceId, UnixNanos, names};
 use kino_store::ScanError;
@@ -57,7 +57,8 @@ impl LatestExecutions {
     /// Calls `reader` with the executions and the number of those beyond them.
     pub(crate) fn read<T>(&self, reader: impl FnOnce(&[Execution<'_, '_>], u64) -> T) -> T {
         let trees = trees(&self.traces);
-        let mut found = executions(&trees, Entry::Operation { service: self.service.as_deref(), name: &self.name });
+        let mut found =
+            executions(&trees, EntrySpans::Operation { service: self.service.as_deref(), name: &self.name });
         found.retain(|execution| self.chosen.contains(&(execution.trace_id(), execution.span_id())));
         reader(&found, self.left_out)
     }
@@ -143,7 +144,7 @@ impl Engine {
             ..OperationFilter::default()
         };
         let snapshot = self.snapshot();
-        let mut search = Search::new(snapshot, filter, question.last);
+        let mut search = ExecutionSearch::new(snapshot, filter, question.last);
         let known = search.run().await.or_problem()?;
         if search.found.is_empty() {
             return Err(self.no_operation(question, project.as_deref()).await);
@@ -160,7 +161,7 @@ impl Engine {
 }
 
 /// A search in progress.
-struct Search {
+struct ExecutionSearch {
     snapshot: Snapshot,
     filter: OperationFilter,
     last: usize,
@@ -174,7 +175,7 @@ struct Search {
     stopped: bool,
 }
 
-impl Search {
+impl ExecutionSearch {
     fn new(snapshot: Snapshot, filter: OperationFilter, last: usize) -> Self {
         let (traces, seen, found) = (Vec::new(), HashSet::new(), Vec::new());
         Self { snapshot, filter, last, traces, seen, spans: 0, found, stopped: false }

@@ -14,10 +14,10 @@ use crate::error::OrProblem;
 pub(crate) const SPANS_LOADED_MAX: usize = 1_000_000;
 
 /// Traces that were loaded, and the ids of those beyond the bound.
-pub(crate) type Loaded = (Vec<Arc<Trace>>, Vec<TraceId>);
+pub(crate) type LoadedTraces = (Vec<Arc<Trace>>, Vec<TraceId>);
 
 /// Loads the traces, in the order given, until [`SPANS_LOADED_MAX`] is reached.
-pub(crate) async fn traces(snapshot: &Snapshot, ids: impl Iterator<Item = TraceId>) -> Result<Loaded, Problem> {
+pub(crate) async fn traces(snapshot: &Snapshot, ids: impl Iterator<Item = TraceId>) -> Result<LoadedTraces, Problem> {
     traces_within(snapshot, ids, SPANS_LOADED_MAX).await
 }
 
@@ -26,7 +26,7 @@ pub(crate) async fn traces_within(
     snapshot: &Snapshot,
     ids: impl Iterator<Item = TraceId>,
     spans_max: usize,
-) -> Result<Loaded, Problem> {
+) -> Result<LoadedTraces, Problem> {
     let mut seen = BTreeSet::new();
     let ids: Vec<TraceId> = ids.filter(|id| seen.insert(*id)).collect();
     let mut within = BoundedLoad::new(&ids, spans_max);
@@ -44,7 +44,7 @@ pub(crate) async fn traces_once_within(
     snapshot: &Snapshot,
     ids: &[TraceId],
     spans_max: usize,
-) -> Result<Loaded, Problem> {
+) -> Result<LoadedTraces, Problem> {
     let mut within = BoundedLoad::new(ids, spans_max);
     let mut traces = Vec::new();
     while let Some(next) = within.next() {

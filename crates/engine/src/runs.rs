@@ -18,7 +18,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use kino_analyze::DetectorConfig;
 use kino_analyze::detect::findings;
-use kino_analyze::execution::{Entry, executions, programs};
+use kino_analyze::execution::{EntrySpans, executions, programs};
 use kino_analyze::explain as analyze;
 use kino_analyze::tree::trees;
 use kino_model::{
@@ -34,7 +34,7 @@ use kino_wire::run::{
 
 use self::history::Location;
 use self::recorder::Process;
-pub(crate) use self::records::{Record, RunRecords};
+pub(crate) use self::records::{RunRecord, RunRecords};
 use crate::error::OrProblem;
 use crate::load;
 use crate::members::Members;
@@ -67,7 +67,7 @@ impl Engine {
             Some(diff) => self.keep(diff).await?,
             None => None,
         };
-        let record = Record {
+        let record = RunRecord {
             run_id: start.run_id,
             trace_id: start.trace_id,
             span_id: start.span_id,
@@ -186,7 +186,7 @@ impl Engine {
     }
 
     /// Stores the run's own span, through the same way in as everybody's.
-    async fn emit(&self, record: &Record) -> Result<(), Problem> {
+    async fn emit(&self, record: &RunRecord) -> Result<(), Problem> {
         let batch = Batch::from_rows(&[span(record)], &[]);
         self.inner.intake.append(self.inner.redaction.batch(batch)).await.or_problem()
     }
@@ -200,7 +200,7 @@ impl Engine {
     }
 
     /// The record and what its spans say, where its operations lay, and how much it sent.
-    async fn summary(&self, record: Record) -> Result<(Run, Vec<Location>, RunSent), Problem> {
+    async fn summary(&self, record: RunRecord) -> Result<(Run, Vec<Location>, RunSent), Problem> {
         let (rows, _) = self.of_run(record.run_id).await?;
         let looked_at = rows.iter().map(|row| row.trace_id).take(TRACES_EXPLAINED_MAX);
         let (traces, _) = load::traces(&self.snapshot(), looked_at).await?;
@@ -213,7 +213,7 @@ impl Engine {
 }
 
 fn summarise(
-    record: Record,
+    record: RunRecord,
     traces: Vec<Arc<kino_model::Trace>>,
     counted: u64,
     left_out_traces: u64,
@@ -228,7 +228,7 @@ fn summarise(
     let services = services.into_iter().map(str::to_owned).collect();
     let (spans, errors) = (sent().count() as u64, sent().filter(|span| span.is_error()).count() as u64);
     let trees = trees(&traces);
-    let mut found = executions(&trees, Entry::Outermost);
+    let mut found = executions(&trees, EntrySpans::Outermost);
     let locations = history::locations(&found, record.run_id);
     found.retain(|execution| execution.span_id() != own);
     let mut explained = analyze::explain_operation_with(&found, detectors);
@@ -276,7 +276,7 @@ fn summarise(
 }
 
 /// The run as a span: its name is the program's, its end is missing while it runs.
-fn span(record: &Record) -> Span {
+fn span(record: &RunRecord) -> Span {
     let program = record.command.first().map(String::as_str).unwrap_or_default();
     let name = Path::new(program).file_name().map_or(program.into(), |name| name.to_string_lossy());
     let text = |key: &str, value: &Option<String>| value.as_deref().map(|value| (Text::new(key), Value::from(value)));

@@ -14,7 +14,7 @@ use kino_wire::search::{
 use crate::error::{EngineError, OrProblem};
 use crate::limit::limit;
 use crate::offload::offload;
-use crate::runs::Record;
+use crate::runs::RunRecord;
 use crate::{Engine, scope};
 
 /// Bytes of output that one question reads: about a tenth of a second.
@@ -25,7 +25,7 @@ const LOGS_MAX: u64 = 500_000;
 const AROUND_BYTES: usize = 200;
 
 /// What is being found.
-struct Found {
+struct SearchProgress {
     needle: String,
     hits: Vec<SearchHit>,
     searched: Searched,
@@ -45,8 +45,12 @@ impl Engine {
             None => None,
         };
         let project = if run_id.is_some() { None } else { scope::project(&question.scope) };
-        let mut found =
-            Found { needle, hits: Vec::new(), searched: Searched::default(), left_out: SearchLeftOut::default() };
+        let mut found = SearchProgress {
+            needle,
+            hits: Vec::new(),
+            searched: Searched::default(),
+            left_out: SearchLeftOut::default(),
+        };
         let mut runs = self.inner.runs.all().await?;
         runs.retain(|run| match &run_id {
             Some(run_id) => *run_id == run.run_id.to_string(),
@@ -70,14 +74,14 @@ impl Engine {
             let logs = snapshot.logs(source, &filter).await.or_problem()?;
             found = offload(move || found.in_logs(&logs)).await.or_problem()?;
         }
-        let Found { mut hits, searched, mut left_out, .. } = found;
+        let SearchProgress { mut hits, searched, mut left_out, .. } = found;
         hits.sort_by_key(|hit| std::cmp::Reverse(hit.time_unix_nanos));
         left_out.hits += hits.len().saturating_sub(limit) as u64;
         hits.truncate(limit);
         Ok(Search { schema: Search::SCHEMA.to_owned(), hits, searched, left_out })
     }
 
-    async fn search_output(&self, run: &Record, mut found: Found) -> Result<Found, Problem> {
+    async fn search_output(&self, run: &RunRecord, mut found: SearchProgress) -> Result<SearchProgress, Problem> {
         found.searched.runs += 1;
         for (source, blob) in [(SearchSource::Stdout, run.stdout_blob), (SearchSource::Stderr, run.stderr_blob)] {
             let Some(blob) = blob else { continue };
@@ -105,7 +109,7 @@ impl Engine {
     }
 }
 
-impl Found {
+impl SearchProgress {
     /// Looks through an output, line by line.
     fn in_output(mut self, bytes: &[u8], like: &SearchHit) -> Self {
         self.searched.output_bytes += bytes.len() as u64;

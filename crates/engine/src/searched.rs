@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use kino_analyze::sought::{Found, Search, Sought};
+use kino_analyze::sought::{CodeSearch, SearchResult, Sought};
 use kino_analyze::statement;
 use kino_model::{Clock, Span, SpanId, SpanKind, Trace, TraceId, names};
 use kino_repo::{Folder, Git, project};
@@ -47,7 +47,7 @@ const NANOS_MAX: u64 = 1_500_000_000;
 const TEXT_CHARS_MAX: usize = 300;
 
 /// A row of an answer without a place in the code.
-pub(crate) struct Row<'a> {
+pub(crate) struct SearchedRow<'a> {
     /// Spans that it is about.
     evidence: Vec<Evidence>,
     /// Without its literals: calls under one name may send several, and the row is about the one that it shows.
@@ -57,7 +57,7 @@ pub(crate) struct Row<'a> {
     searched: &'a mut Option<Searched>,
 }
 
-impl<'a> Row<'a> {
+impl<'a> SearchedRow<'a> {
     fn new(evidence: &[Evidence], climbs: bool, searched: &'a mut Option<Searched>) -> Self {
         Self { evidence: evidence.to_vec(), statement: None, climbs, searched }
     }
@@ -78,7 +78,7 @@ impl Engine {
         let worktree = question.worktree.clone();
         let mut answer = self.diagnosis(question).await?;
         let unplaced = answer.entries.iter_mut().filter(|entry| entry.location.is_none());
-        let rows = unplaced.map(|entry| Row::new(&entry.evidence, true, &mut entry.searched)).collect();
+        let rows = unplaced.map(|entry| SearchedRow::new(&entry.evidence, true, &mut entry.searched)).collect();
         self.search_places(worktree.as_deref(), &self.snapshot(), rows).await?;
         Ok(answer)
     }
@@ -91,7 +91,7 @@ impl Engine {
         &self,
         worktree: Option<&str>,
         snapshot: &Snapshot,
-        mut rows: Vec<Row<'_>>,
+        mut rows: Vec<SearchedRow<'_>>,
     ) -> Result<(), Problem> {
         let Some(directory) = worktree.filter(|_| !rows.is_empty()) else { return Ok(()) };
         if !Path::new(directory).is_absolute() {
@@ -121,7 +121,7 @@ impl Engine {
 /// The traces that rows point to, but for those of other projects.
 async fn traces_of(
     snapshot: &Snapshot,
-    rows: &[Row<'_>],
+    rows: &[SearchedRow<'_>],
     project: &str,
 ) -> Result<BTreeMap<TraceId, Arc<Trace>>, Problem> {
     let mut ids: Vec<TraceId> = Vec::new();
@@ -144,7 +144,7 @@ async fn traces_of(
 }
 
 /// What to search for of a row: what its span says; then, where that helps, the route of the request around it.
-fn sought_of(row: &Row<'_>, traces: &BTreeMap<TraceId, Arc<Trace>>) -> Vec<Sought> {
+fn sought_of(row: &SearchedRow<'_>, traces: &BTreeMap<TraceId, Arc<Trace>>) -> Vec<Sought> {
     let Some(evidence) = row.evidence.first() else { return Vec::new() };
     let Some(trace) = traces.get(&evidence.trace_id) else { return Vec::new() };
     let of_id = |id: SpanId| trace.spans.iter().find(|span| span.span_id == id);
@@ -184,10 +184,10 @@ fn sought_of(row: &Row<'_>, traces: &BTreeMap<TraceId, Arc<Trace>>) -> Vec<Sough
 fn search(git: &Git, worktree: &Path, distinct: BTreeSet<Sought>, clock: &dyn Clock) -> BTreeMap<Sought, Searched> {
     let until = clock.monotonic_nanos().saturating_add(NANOS_MAX);
     let goes_on = || clock.monotonic_nanos() < until;
-    let files = git.files(worktree, FILES_MAX, Search::is_source, goes_on);
+    let files = git.files(worktree, FILES_MAX, CodeSearch::is_source, goes_on);
     let (Some(files), Ok(folder)) = (files, Folder::open(worktree)) else { return BTreeMap::new() };
     let distinct: Vec<Sought> = distinct.into_iter().collect();
-    let mut search = Search::new(&distinct);
+    let mut search = CodeSearch::new(&distinct);
     let (mut files_left_out, mut bytes_left) = (files.left_out, BYTES_MAX);
     for path in &files.paths {
         if bytes_left == 0 || !goes_on() {
@@ -207,7 +207,7 @@ fn search(git: &Git, worktree: &Path, distinct: BTreeSet<Sought>, clock: &dyn Cl
     searched.collect()
 }
 
-fn searched(sought: &Sought, found: Found, files_left_out: u64) -> Searched {
+fn searched(sought: &Sought, found: SearchResult, files_left_out: u64) -> Searched {
     let text = match sought.kind {
         SoughtKind::Statement => statement::normalise(&sought.text),
         SoughtKind::Route => sought.text.clone(),
@@ -222,45 +222,45 @@ fn searched(sought: &Sought, found: Found, files_left_out: u64) -> Searched {
     }
 }
 
-fn of_finding(finding: &mut Finding) -> Option<Row<'_>> {
-    finding.location.is_none().then(|| Row::new(&finding.evidence, true, &mut finding.searched))
+fn of_finding(finding: &mut Finding) -> Option<SearchedRow<'_>> {
+    finding.location.is_none().then(|| SearchedRow::new(&finding.evidence, true, &mut finding.searched))
 }
 
-fn of_row(row: &mut BreakdownRow) -> Option<Row<'_>> {
+fn of_row(row: &mut BreakdownRow) -> Option<SearchedRow<'_>> {
     let statement = row.statement.clone();
-    row.code.is_none().then(|| Row { statement, ..Row::new(&row.examples, false, &mut row.searched) })
+    row.code.is_none().then(|| SearchedRow { statement, ..SearchedRow::new(&row.examples, false, &mut row.searched) })
 }
 
 /// The rows of a trace's answer that name no place.
-pub(crate) fn of_trace(answer: &mut ExplainTrace) -> Vec<Row<'_>> {
-    let mut rows: Vec<Row<'_>> = Vec::new();
+pub(crate) fn of_trace(answer: &mut ExplainTrace) -> Vec<SearchedRow<'_>> {
+    let mut rows: Vec<SearchedRow<'_>> = Vec::new();
     let cause = answer.failure.as_mut().map(|failure| &mut failure.cause);
     if let Some(cause) = cause.filter(|cause| cause.frame.is_none() && cause.location.is_none()) {
-        rows.push(Row::new(std::slice::from_ref(&cause.evidence), true, &mut cause.searched));
+        rows.push(SearchedRow::new(std::slice::from_ref(&cause.evidence), true, &mut cause.searched));
     }
     rows.extend(answer.findings.iter_mut().filter_map(of_finding));
     if let Some(apart) = &mut answer.apart {
         if let Some(wait) = apart.wait.as_mut().filter(|wait| wait.location.is_none()) {
-            rows.push(Row::new(std::slice::from_ref(&wait.evidence), true, &mut wait.searched));
+            rows.push(SearchedRow::new(std::slice::from_ref(&wait.evidence), true, &mut wait.searched));
         }
         let unplaced = apart.operations.iter_mut().filter(|row| row.location.is_none());
-        rows.extend(unplaced.map(|row| Row::new(row.evidence.as_slice(), false, &mut row.searched)));
+        rows.extend(unplaced.map(|row| SearchedRow::new(row.evidence.as_slice(), false, &mut row.searched)));
     }
     rows.extend(answer.breakdown.iter_mut().filter_map(of_row));
     rows
 }
 
 /// The rows of an operation's answer that name no place.
-pub(crate) fn of_operation(answer: &mut ExplainOperation) -> Vec<Row<'_>> {
+pub(crate) fn of_operation(answer: &mut ExplainOperation) -> Vec<SearchedRow<'_>> {
     let findings = answer.findings.iter_mut().filter_map(of_finding);
     findings.chain(answer.breakdown.iter_mut().filter_map(of_row)).collect()
 }
 
 /// The rows of the whole system's answer that name no place: the first of each entry point, then the second of each.
-pub(crate) fn of_system(answer: &mut ExplainSystem) -> Vec<Row<'_>> {
+pub(crate) fn of_system(answer: &mut ExplainSystem) -> Vec<SearchedRow<'_>> {
     let points = answer.entry_points.iter_mut();
     let ranked = points.flat_map(|point| point.breakdown.iter_mut().enumerate());
-    let mut rows: Vec<(usize, Row<'_>)> = ranked.filter_map(|(rank, row)| Some((rank, of_row(row)?))).collect();
+    let mut rows: Vec<(usize, SearchedRow<'_>)> = ranked.filter_map(|(rank, row)| Some((rank, of_row(row)?))).collect();
     rows.sort_by_key(|(rank, _)| *rank);
     rows.into_iter().map(|(_, row)| row).collect()
 }

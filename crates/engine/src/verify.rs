@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kino_analyze::compare::{Design, LEVEL, LOOKS_SHARE};
-use kino_analyze::execution::{Entry, executions};
+use kino_analyze::execution::{EntrySpans, executions};
 use kino_analyze::tree::trees;
 use kino_analyze::verify as analyze;
 use kino_model::RunId;
@@ -33,7 +33,7 @@ pub(crate) use self::records::VerificationRecords;
 use crate::Engine;
 use crate::error::OrProblem;
 use crate::offload::offload;
-use crate::runs::Record as Run;
+use crate::runs::RunRecord as Run;
 
 /// How long a question may wait for the end.
 const WAIT_MAX: Duration = Duration::from_mins(2);
@@ -48,7 +48,7 @@ const PREVIOUS_RUNS_MAX: usize = 200;
 
 /// What the store keeps of a verification.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Record {
+pub(crate) struct VerificationRecord {
     project: Option<String>,
     /// What the base's traces are, where it is not executed.
     selector: Option<String>,
@@ -86,7 +86,8 @@ impl Engine {
             return Err(Problem::invalid(format!("the verification {} exists already", start.id)));
         }
         let project = start.code.project.clone();
-        let is_running = |record: &&Record| record.verify.state == VerifyState::Running && record.project == project;
+        let is_running =
+            |record: &&VerificationRecord| record.verify.state == VerifyState::Running && record.project == project;
         if let Some(running) = records.iter().find(is_running) {
             return Err(Problem::busy(format!(
                 "another verification of this project runs, and two at once would disturb each other's timing: wait for {}",
@@ -137,7 +138,7 @@ impl Engine {
             end_unix_nanos: None,
         };
         let heard_unix_nanos = self.inner.clock.now().0;
-        let record = Record {
+        let record = VerificationRecord {
             project,
             selector,
             in_turn,
@@ -214,7 +215,7 @@ impl Engine {
     }
 
     /// Takes over the progress, and notes in the records of runs that are new in it which verification executed them.
-    async fn take(&self, record: &mut Record, progress: VerifyProgress) -> Result<(), Problem> {
+    async fn take(&self, record: &mut VerificationRecord, progress: VerifyProgress) -> Result<(), Problem> {
         let noted: BTreeSet<RunId> = [&record.verify.before.runs, &record.verify.after.runs, &record.warm_up_runs]
             .into_iter()
             .flatten()
@@ -231,7 +232,7 @@ impl Engine {
     }
 
     /// Compares both sides and puts the verdict down.
-    async fn judge(&self, record: &mut Record) -> Result<(), Problem> {
+    async fn judge(&self, record: &mut VerificationRecord) -> Result<(), Problem> {
         let (judged, traces) = self.judged(record, record.level()).await?;
         let missing = record.missing();
         verdict::fill(&mut record.verify, judged, traces);
@@ -241,7 +242,11 @@ impl Engine {
     }
 
     /// What both sides say as they are, at this level; and the traces of each that were left out.
-    async fn judged(&self, record: &Record, level: f64) -> Result<(analyze::Verification, Sides<u64>), Problem> {
+    async fn judged(
+        &self,
+        record: &VerificationRecord,
+        level: f64,
+    ) -> Result<(analyze::Verification, Sides<u64>), Problem> {
         let before = match &record.selector {
             Some(selector) => {
                 let scope = Scope { project: record.project.clone(), all: record.project.is_none() };
@@ -263,7 +268,7 @@ impl Engine {
         let tolerate = record.verify.tolerate;
         let judged = offload(move || {
             let trees = [&before, &after].map(|set| trees(&set.traces));
-            let found = [&trees[0], &trees[1]].map(|trees| executions(trees, Entry::Outermost));
+            let found = [&trees[0], &trees[1]].map(|trees| executions(trees, EntrySpans::Outermost));
             let side = |index: usize| analyze::Side {
                 executions: &found[index],
                 runs: sides[index].0,
@@ -312,7 +317,7 @@ fn names_of(runs: &[RunId]) -> impl Iterator<Item = String> + '_ {
     runs.iter().map(RunId::to_string)
 }
 
-impl Record {
+impl VerificationRecord {
     fn take(&mut self, progress: VerifyProgress, now: i64) {
         self.heard_unix_nanos = now;
         self.warm_up_runs = [progress.before.warm_up_runs.clone(), progress.after.warm_up_runs.clone()].concat();

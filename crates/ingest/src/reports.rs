@@ -52,7 +52,7 @@ pub struct TestCase {
     /// Nanoseconds; `None` where it is not said.
     pub duration: Option<i64>,
     /// Why it failed.
-    pub failure: Option<Failure>,
+    pub failure: Option<TestFailure>,
     /// The file that it is in, as written.
     pub file: Option<String>,
     /// The line in that file.
@@ -61,7 +61,7 @@ pub struct TestCase {
 
 /// Why a test failed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Failure {
+pub struct TestFailure {
     /// The type of an exception, or what the runner calls it; empty where none is named.
     pub kind: String,
     /// In words.
@@ -72,7 +72,7 @@ pub struct Failure {
 
 /// Where the spans of a report belong.
 #[derive(Clone, Debug)]
-pub struct Place<'a> {
+pub struct ReportContext<'a> {
     /// Their trace.
     pub trace_id: TraceId,
     /// The span above them.
@@ -113,7 +113,7 @@ impl Report {
     }
 
     /// Returns the tests as spans, in their order.
-    pub fn spans(&self, place: &Place<'_>) -> Vec<Span> {
+    pub fn spans(&self, place: &ReportContext<'_>) -> Vec<Span> {
         let mut at = place.start;
         let mut spans = Vec::with_capacity(self.cases.len());
         let scope = Arc::new(Scope { name: "kino.tests".into(), ..Scope::default() });
@@ -168,7 +168,7 @@ impl TestCase {
             status = Status { code: StatusCode::Error, message: failure.message.as_str().into() };
             let kind = if failure.kind.is_empty() { outcome.name() } else { &failure.kind };
             attributes.push(text("error.type", kind));
-            events.extend(self.failure.as_ref().map(Failure::event));
+            events.extend(self.failure.as_ref().map(TestFailure::event));
         }
         Span {
             name: self.name.as_str().into(),
@@ -180,7 +180,7 @@ impl TestCase {
     }
 }
 
-impl Failure {
+impl TestFailure {
     /// The exception, without a time.
     fn event(&self) -> Event {
         let text = |key: &'static str, text: &str| (key.into(), Value::from(text));
@@ -219,8 +219,8 @@ pub(crate) fn seconds(text: &str) -> Option<i64> {
 mod tests {
     use super::*;
 
-    fn place() -> Place<'static> {
-        Place {
+    fn place() -> ReportContext<'static> {
+        ReportContext {
             trace_id: TraceId([1; 16]),
             parent: SpanId([2; 8]),
             resource: Arc::default(),
@@ -258,7 +258,8 @@ mod tests {
 
     #[test]
     fn a_span_says_how_its_test_ended_and_whether_its_time_is_known() {
-        let failure = Failure { kind: "KeyError".to_owned(), message: "price".to_owned(), stack: "at x".to_owned() };
+        let failure =
+            TestFailure { kind: "KeyError".to_owned(), message: "price".to_owned(), stack: "at x".to_owned() };
         let failed = TestCase {
             suite: "s".to_owned(),
             outcome: Some(Outcome::Failed),

@@ -15,7 +15,7 @@
 
 use std::ops::Range;
 
-use kino_model::columns::{Column, Kind, Source, Table};
+use kino_model::columns::{Column, ColumnKind, ColumnSource, Table};
 use serde::{Deserialize, Serialize};
 
 /// The key under which a file's metadata says where its filter is.
@@ -42,7 +42,7 @@ pub(crate) struct Pair(u32);
 
 /// Where a file's filter is, as the file's metadata has it in JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Place {
+pub(crate) struct FilterLayout {
     offset: u64,
     buckets: u32,
     blocks: u32,
@@ -131,7 +131,7 @@ impl Builder {
     }
 
     /// Returns the filter of a file of `rows` rows, and its place once it has been written at `offset`.
-    pub(crate) fn finish(mut self, rows: usize, offset: u64) -> (Vec<u8>, Place) {
+    pub(crate) fn finish(mut self, rows: usize, offset: u64) -> (Vec<u8>, FilterLayout) {
         self.blocks.resize_with(rows.div_ceil(BLOCK_ROWS), Vec::new);
         for pairs in &mut self.blocks {
             pairs.sort_unstable();
@@ -156,11 +156,11 @@ impl Builder {
             checksum.copy_from_slice(&crc32c::crc32c(words).to_le_bytes());
         }
         let columns = self.columns.into_iter().map(str::to_owned).collect();
-        (filter, Place { offset, buckets, blocks: blocks as u32, block_rows: BLOCK_ROWS as u32, columns })
+        (filter, FilterLayout { offset, buckets, blocks: blocks as u32, block_rows: BLOCK_ROWS as u32, columns })
     }
 }
 
-impl Place {
+impl FilterLayout {
     /// Parses the metadata of a file of `rows` rows and `bytes` bytes; `None` where it is invalid here, as in a file of
     /// a later version.
     pub(crate) fn parse(json: &str, rows: u64, bytes: u64) -> Option<Self> {
@@ -229,7 +229,7 @@ impl Place {
 }
 
 fn is_covered(column: &Column) -> bool {
-    column.source == Source::Attribute && column.kind == Kind::Text
+    column.source == ColumnSource::Attribute && column.kind == ColumnKind::Text
 }
 
 /// A hash that stays the same on every machine and in every version: files keep what follows from it.
@@ -274,7 +274,7 @@ mod tests {
     }
 
     /// A filter over `count` distinct texts, added in batches of several sizes.
-    fn built(count: usize) -> (Vec<u8>, Place, Vec<String>) {
+    fn built(count: usize) -> (Vec<u8>, FilterLayout, Vec<String>) {
         let texts: Vec<String> = (0..count).map(|number| format!("session-{number}")).collect();
         let mut builder = Builder::new(|name| name == "session_id");
         let mut rest = texts.as_slice();
@@ -290,7 +290,7 @@ mod tests {
         (bytes, place, texts)
     }
 
-    fn asked(bytes: &[u8], place: &Place, text: &str) -> Vec<bool> {
+    fn asked(bytes: &[u8], place: &FilterLayout, text: &str) -> Vec<bool> {
         let pair = Pair::of("session_id", text);
         let range = place.range(pair);
         let mut marks = vec![false; place.blocks()];
@@ -339,11 +339,11 @@ mod tests {
     fn a_place_that_does_not_fit_its_file_is_none() {
         let (bytes, place, _) = built(10_000);
         let length = 4 + bytes.len() as u64;
-        assert_eq!(Place::parse(&place.to_json(), 10_000, length), Some(place.clone()));
+        assert_eq!(FilterLayout::parse(&place.to_json(), 10_000, length), Some(place.clone()));
         for (rows, bytes) in [(10_000, length - 1), (1_000, length), (100_000, length)] {
-            assert_eq!(Place::parse(&place.to_json(), rows, bytes), None);
+            assert_eq!(FilterLayout::parse(&place.to_json(), rows, bytes), None);
         }
-        assert_eq!(Place::parse("{}", 10_000, length), None);
+        assert_eq!(FilterLayout::parse("{}", 10_000, length), None);
     }
 
     #[test]

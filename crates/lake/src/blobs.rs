@@ -34,7 +34,7 @@ pub const BLOB_BYTES_MAX: usize = 256 << 20;
 
 /// Where the frame of a blob is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct BlobLocation {
     pub pack: GroupId,
     /// The frame's first byte within the pack.
     pub offset: u64,
@@ -63,13 +63,13 @@ pub fn hashes_in(text: &str) -> impl Iterator<Item = BlobHash> + '_ {
 ///
 /// # Errors
 /// Where zstd fails.
-pub fn pack(id: GroupId, blobs: &BTreeMap<BlobHash, Bytes>) -> io::Result<(Bytes, BTreeMap<BlobHash, Place>)> {
+pub fn pack(id: GroupId, blobs: &BTreeMap<BlobHash, Bytes>) -> io::Result<(Bytes, BTreeMap<BlobHash, BlobLocation>)> {
     let mut bytes = MAGIC.to_vec();
     let mut places = BTreeMap::new();
     for (hash, content) in blobs {
         assert!(hash_of(content) == *hash, "{hash} is not the hash of its blob");
         let frame = zstd::bulk::compress(content, LEVEL)?;
-        let place = Place {
+        let place = BlobLocation {
             pack: id,
             offset: bytes.len() as u64,
             length: frame.len() as u64,
@@ -85,7 +85,7 @@ pub fn pack(id: GroupId, blobs: &BTreeMap<BlobHash, Bytes>) -> io::Result<(Bytes
 ///
 /// # Errors
 /// Where the content is not what was packed.
-pub fn unpack(hash: BlobHash, place: Place, frame: &[u8]) -> Result<Bytes, DamagedBlob> {
+pub fn unpack(hash: BlobHash, place: BlobLocation, frame: &[u8]) -> Result<Bytes, DamagedBlob> {
     let damaged = || DamagedBlob(hash);
     let content = zstd::bulk::decompress(frame, place.raw_length as usize).map_err(|_| damaged())?;
     if hash_of(&content) != hash {

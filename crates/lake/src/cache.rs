@@ -19,7 +19,7 @@ pub struct Cache<T> {
 
 #[derive(Debug)]
 struct Entries<T> {
-    by_path: HashMap<String, Entry<T>>,
+    by_path: HashMap<String, CacheEntry<T>>,
     bytes: usize,
     uses: u64,
     /// Whether a task runs that evicts unused entries.
@@ -27,7 +27,7 @@ struct Entries<T> {
 }
 
 #[derive(Debug)]
-struct Entry<T> {
+struct CacheEntry<T> {
     value: Arc<T>,
     bytes: usize,
     used: u64,
@@ -54,7 +54,7 @@ impl<T: Send + Sync + 'static> Cache<T> {
     pub fn put(self: &Arc<Self>, path: &str, value: &Arc<T>, bytes: usize) {
         let mut entries = self.lock();
         entries.uses += 1;
-        let entry = Entry { value: Arc::clone(value), bytes, used: entries.uses };
+        let entry = CacheEntry { value: Arc::clone(value), bytes, used: entries.uses };
         entries.bytes += bytes;
         if let Some(before) = entries.by_path.insert(path.to_owned(), entry) {
             entries.bytes -= before.bytes;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kino_model::BlobHash;
 
-use crate::blobs::Place;
+use crate::blobs::BlobLocation;
 use crate::group::{FileEntry, GroupId, GroupMeta};
 
 /// A group as the catalog keeps it.
@@ -30,5 +30,5 @@ pub struct PackRow {
     /// Bytes of the file.
     pub bytes: u64,
     /// Where each of its blobs is.
-    pub blobs: BTreeMap<BlobHash, Place>,
+    pub blobs: BTreeMap<BlobHash, BlobLocation>,
 }

@@ -12,7 +12,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::Int32Type;
 use arrow_array::{Array, RecordBatch};
 use arrow_schema::{Schema, SchemaRef};
-use kino_model::columns::{Column, Kind, field};
+use kino_model::columns::{Column, ColumnKind, field};
 
 use crate::attribute_filter::hash;
 use crate::columns::{SpanColumns, TextColumn, int32, int64};
@@ -142,7 +142,7 @@ impl Rollups {
 
     /// Counts the given rows.
     pub fn of_spans(spans: &SpanColumns<'_>, rows: impl Iterator<Item = usize>) -> Self {
-        let mut operations = Operations::default();
+        let mut operations = OperationCounter::default();
         operations.add(spans, rows, |_, _| {});
         Self { operations: operations.finish().collect(), other: Rollup::default() }
     }
@@ -158,18 +158,18 @@ fn owned((service, name, project): BorrowedKey<'_>) -> OperationKey {
 
 /// The columns of `rollups`.
 pub const ROLLUPS: &[Column] = &[
-    field("ordinal", Kind::Int32, false, "The number under which `traces.operations` names the operation."),
-    field("service_name", Kind::Label, true, "The service; null where the resource names none."),
-    field("name", Kind::Label, true, "The span name; null in the row of all operations beyond the bound."),
-    field("kino_project", Kind::Label, true, "The project; null where it is unknown."),
-    field("count", Kind::Int, false, "Spans."),
-    field("errors", Kind::Int, false, "Failed spans among them."),
-    field("open", Kind::Int, false, "Spans that have not ended."),
-    field("roots", Kind::Int, false, "Spans without a parent."),
-    field("total_nanos", Kind::Int, false, "The sum of the durations."),
+    field("ordinal", ColumnKind::Int32, false, "The number under which `traces.operations` names the operation."),
+    field("service_name", ColumnKind::Label, true, "The service; null where the resource names none."),
+    field("name", ColumnKind::Label, true, "The span name; null in the row of all operations beyond the bound."),
+    field("kino_project", ColumnKind::Label, true, "The project; null where it is unknown."),
+    field("count", ColumnKind::Int, false, "Spans."),
+    field("errors", ColumnKind::Int, false, "Failed spans among them."),
+    field("open", ColumnKind::Int, false, "Spans that have not ended."),
+    field("roots", ColumnKind::Int, false, "Spans without a parent."),
+    field("total_nanos", ColumnKind::Int, false, "The sum of the durations."),
     field(
         "sketch",
-        Kind::Bytes,
+        ColumnKind::Bytes,
         false,
         "The durations: pairs of varints, distance to the bucket before and count; 64 buckets to a doubling.",
     ),
@@ -193,7 +193,7 @@ type Remembered<'a> = ((u32, u32), Option<&'a str>, u32);
 
 /// Numbers the operations of spans in the order they come, and counts their spans.
 #[derive(Debug, Default)]
-pub struct Operations<'a> {
+pub struct OperationCounter<'a> {
     keys: Vec<BorrowedKey<'a>>,
     known: HashMap<BorrowedKey<'a>, u32>,
     rollups: Vec<Rollup>,
@@ -201,7 +201,7 @@ pub struct Operations<'a> {
     durations: Vec<u64>,
 }
 
-impl<'a> Operations<'a> {
+impl<'a> OperationCounter<'a> {
     /// Adds these rows of a batch, and calls `assign` with each row and the ordinal of its operation.
     pub fn add(
         &mut self,

@@ -12,7 +12,7 @@ use kino_model::batch::encoded_as;
 use kino_model::columns::Table;
 
 use crate::columns::{ids, int64, trace_id_at};
-use crate::sort::{self, Place};
+use crate::sort::{self, RowAddress};
 
 /// The number of a row that is not written.
 pub const UNMAPPED: u32 = u32::MAX;
@@ -23,7 +23,7 @@ pub struct Rows {
     /// The batches; some lack columns that others have.
     pub parts: Vec<RecordBatch>,
     /// The rows to write, in order.
-    pub places: Vec<Place>,
+    pub places: Vec<RowAddress>,
     /// Rows that were exact repeats.
     pub repeats: u64,
     /// Spans under an id that another, differing span has.
@@ -96,7 +96,7 @@ impl Rows {
 }
 
 /// The rows at `places`, with these columns.
-fn picked(parts: &[RecordBatch], places: &[Place], fields: &[&Field]) -> Result<RecordBatch, ArrowError> {
+fn picked(parts: &[RecordBatch], places: &[RowAddress], fields: &[&Field]) -> Result<RecordBatch, ArrowError> {
     let places: Vec<(usize, usize)> = places.iter().map(|place| (place.part as usize, place.row as usize)).collect();
     let columns = fields.iter().map(|field| {
         let pieces = pieces(parts, field)?;

@@ -24,7 +24,7 @@ use crate::columns::{ids, int8, int32, int64};
 
 /// Where a row is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Place {
+pub struct RowAddress {
     /// Which batch.
     pub part: u32,
     /// Which row of it.
@@ -116,7 +116,7 @@ pub fn sorted_parts(table: Table, mut parts: Vec<RecordBatch>) -> Result<Vec<Rec
 /// # Errors
 /// Where a column is not of its table's type.
 pub fn order(table: Table, rows: &RecordBatch) -> Result<Order, ArrowError> {
-    let whole = |places: &[Place]| take_rows(rows, &places.iter().map(|place| place.row).collect());
+    let whole = |places: &[RowAddress]| take_rows(rows, &places.iter().map(|place| place.row).collect());
     order_of(table, std::slice::from_ref(rows), whole)
 }
 
@@ -124,7 +124,7 @@ pub fn order(table: Table, rows: &RecordBatch) -> Result<Order, ArrowError> {
 #[derive(Debug, Default)]
 pub struct Order {
     /// The places of the rows to write, in order.
-    pub places: Vec<Place>,
+    pub places: Vec<RowAddress>,
     /// Rows that were exact repeats.
     pub repeats: u64,
     /// Spans under an id that another, differing span has.
@@ -137,7 +137,7 @@ pub struct Order {
 pub(crate) fn order_of(
     table: Table,
     parts: &[RecordBatch],
-    whole: impl Fn(&[Place]) -> Result<RecordBatch, ArrowError>,
+    whole: impl Fn(&[RowAddress]) -> Result<RecordBatch, ArrowError>,
 ) -> Result<Order, ArrowError> {
     declares_required(table, parts)?;
     let keys = Keys { table, parts: parts.iter().map(|part| PartKeys::of(table, part)).collect() };
@@ -146,7 +146,7 @@ pub(crate) fn order_of(
     let mut dropped = HashSet::new();
     let groups = keys.same(&places);
     if !groups.is_empty() {
-        let candidates: Vec<Place> = groups.iter().flatten().copied().collect();
+        let candidates: Vec<RowAddress> = groups.iter().flatten().copied().collect();
         let contents = contents(table, &whole(&candidates)?)?;
         let mut at = 0;
         for group in &groups {
@@ -204,7 +204,7 @@ fn contents(table: Table, rows: &RecordBatch) -> Result<Vec<Vec<u8>>, ArrowError
 }
 
 /// A row's place in the order: outside any trace, trace, time, span, then source and ordinal.
-type Key = (bool, u128, i64, u64, i64);
+type SortKey = (bool, u128, i64, u64, i64);
 
 /// The columns that decide the order and the identity of rows.
 struct Keys<'a> {
@@ -249,7 +249,7 @@ impl<'a> PartKeys<'a> {
         ids.and_then(|ids| ids.value(row).try_into().ok()).map_or(0, u64::from_be_bytes)
     }
 
-    fn key(&self, row: u32) -> Key {
+    fn key(&self, row: u32) -> SortKey {
         let at = row as usize;
         let ordinal =
             self.ordinals.filter(|column| column.is_valid(at)).map_or(-1, |column| i64::from(column.value(at)));
@@ -261,23 +261,23 @@ impl<'a> PartKeys<'a> {
 }
 
 impl Keys<'_> {
-    fn trace(&self, place: Place) -> Option<u128> {
+    fn trace(&self, place: RowAddress) -> Option<u128> {
         self.parts[place.part as usize].trace(place.row)
     }
 
-    fn key(&self, place: Place) -> Key {
+    fn key(&self, place: RowAddress) -> SortKey {
         self.parts[place.part as usize].key(place.row)
     }
 
-    fn revision(&self, place: Place) -> i32 {
+    fn revision(&self, place: RowAddress) -> i32 {
         let row = place.row as usize;
         let revisions = self.parts[place.part as usize].revisions.filter(|revisions| revisions.is_valid(row));
         revisions.map_or(0, |revisions| revisions.value(row))
     }
 
     /// The places of all rows as they came.
-    fn places(&self) -> impl Iterator<Item = Place> {
-        (0..).zip(&self.parts).flat_map(|(part, keys)| (0..keys.rows as u32).map(move |row| Place { part, row }))
+    fn places(&self) -> impl Iterator<Item = RowAddress> {
+        (0..).zip(&self.parts).flat_map(|(part, keys)| (0..keys.rows as u32).map(move |row| RowAddress { part, row }))
     }
 
     fn is_sorted(&self) -> bool {
@@ -290,23 +290,24 @@ impl Keys<'_> {
     }
 
     /// All rows in order; equal keys keep the order in which they came.
-    fn order(&self) -> Vec<Place> {
+    fn order(&self) -> Vec<RowAddress> {
         if self.is_sorted() {
             // Rows of one file are in order already, and mostly those of files that follow each other.
             return self.places().collect();
         }
         // Half of the trace and the place in one number: they are compared at one go.
-        let pack =
-            |prefix: u64, place: Place| u128::from(prefix) << 64 | u128::from(place.part) << 32 | u128::from(place.row);
-        let place_of = |entry: u128| Place { part: (entry >> 32) as u32, row: entry as u32 };
+        let pack = |prefix: u64, place: RowAddress| {
+            u128::from(prefix) << 64 | u128::from(place.part) << 32 | u128::from(place.row)
+        };
+        let place_of = |entry: u128| RowAddress { part: (entry >> 32) as u32, row: entry as u32 };
         let mut entries: Vec<u128> = Vec::with_capacity(self.parts.iter().map(|part| part.rows).sum());
         for (part, keys) in (0..).zip(&self.parts) {
             let prefix = |row| keys.trace(row).map_or(u64::MAX, |trace| (trace >> 64) as u64);
-            entries.extend((0..keys.rows as u32).map(|row| pack(prefix(row), Place { part, row })));
+            entries.extend((0..keys.rows as u32).map(|row| pack(prefix(row), RowAddress { part, row })));
         }
         entries.sort_unstable();
         let mut order = Vec::with_capacity(entries.len());
-        let mut keyed: Vec<(Key, Place)> = Vec::new();
+        let mut keyed: Vec<(SortKey, RowAddress)> = Vec::new();
         for run in entries.chunk_by(|left, right| left >> 64 == right >> 64) {
             keyed.clear();
             keyed.extend(run.iter().map(|entry| (self.key(place_of(*entry)), place_of(*entry))));
@@ -317,24 +318,24 @@ impl Keys<'_> {
     }
 
     /// Groups of two and more rows in this order with the same identity.
-    fn same(&self, order: &[Place]) -> Vec<Vec<Place>> {
+    fn same(&self, order: &[RowAddress]) -> Vec<Vec<RowAddress>> {
         if self.table == Table::Spans { self.same_span(order) } else { self.same_key(order) }
     }
 
     /// Groups of two and more rows with the same key.
-    fn same_key(&self, order: &[Place]) -> Vec<Vec<Place>> {
+    fn same_key(&self, order: &[RowAddress]) -> Vec<Vec<RowAddress>> {
         let runs = order.chunk_by(|left, right| self.key(*left) == self.key(*right));
-        runs.filter(|run| run.len() > 1).map(<[Place]>::to_vec).collect()
+        runs.filter(|run| run.len() > 1).map(<[RowAddress]>::to_vec).collect()
     }
 
     /// Groups of two and more spans of one trace with the same id.
-    fn same_span(&self, order: &[Place]) -> Vec<Vec<Place>> {
+    fn same_span(&self, order: &[RowAddress]) -> Vec<Vec<RowAddress>> {
         debug_assert_eq!(self.table, Table::Spans);
         let mut groups = Vec::new();
         let mut spans: Vec<(u64, u32)> = Vec::new();
         for run in order.chunk_by(|left, right| self.trace(*left) == self.trace(*right)) {
             spans.clear();
-            let span = |place: &Place| self.parts[place.part as usize].span(place.row);
+            let span = |place: &RowAddress| self.parts[place.part as usize].span(place.row);
             spans.extend(run.iter().zip(0..).map(|(place, at)| (span(place), at)));
             spans.sort_unstable();
             let same = spans.chunk_by(|left, right| left.0 == right.0).filter(|same| same.len() > 1);

@@ -12,7 +12,7 @@ use arrow_array::builder::{
 use arrow_array::types::{Int32Type, Int64Type};
 use arrow_array::{Array, ArrayRef, ListArray, RecordBatch, UInt32Array};
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
-use kino_model::columns::{Column, Kind, field};
+use kino_model::columns::{Column, ColumnKind, field};
 use kino_model::{DurationNanos, SpanId, TraceId, UnixNanos};
 
 use crate::columns::{SpanColumns, TextColumn, ids, int64, lists, trace_id_at};
@@ -55,20 +55,25 @@ pub struct TraceRow {
 
 /// The plain columns of `traces`, for `docs/schema.md`; [`TRACE_LISTS`] follow them.
 pub const TRACES: &[Column] = &[
-    field("trace_id", Kind::TraceId, false, "The trace."),
-    field("root_span_id", Kind::SpanId, true, "The earliest-starting span without a parent; null while missing."),
-    field("root_service", Kind::Label, true, "The root's service; null while the root is missing or names none."),
-    field("root_name", Kind::Label, true, "The root's name; null while the root is missing."),
-    field("start_unix_nanos", Kind::Int, false, "The root's start; the earliest span's while the root is missing."),
-    field("duration_nanos", Kind::Int, true, "The root's duration; null while it is open or missing."),
-    field("last_start_unix_nanos", Kind::Int, false, "The latest start of a span."),
-    field("end_unix_nanos", Kind::Int, true, "The latest end of a span; null while none has ended."),
-    field("span_count", Kind::Int, false, "Spans in this file's group."),
-    field("error_count", Kind::Int, false, "Failed spans among them."),
-    field("kino_run_id", Kind::Label, true, "The root's run, else the first in the alphabet."),
-    field("kino_project", Kind::Label, true, "The root's project, else the first in the alphabet."),
-    field("kino_worktree", Kind::Label, true, "The root's worktree, else the first in the alphabet."),
-    field("kino_code_state", Kind::Label, true, "The root's code state, else the first in the alphabet."),
+    field("trace_id", ColumnKind::TraceId, false, "The trace."),
+    field("root_span_id", ColumnKind::SpanId, true, "The earliest-starting span without a parent; null while missing."),
+    field("root_service", ColumnKind::Label, true, "The root's service; null while the root is missing or names none."),
+    field("root_name", ColumnKind::Label, true, "The root's name; null while the root is missing."),
+    field(
+        "start_unix_nanos",
+        ColumnKind::Int,
+        false,
+        "The root's start; the earliest span's while the root is missing.",
+    ),
+    field("duration_nanos", ColumnKind::Int, true, "The root's duration; null while it is open or missing."),
+    field("last_start_unix_nanos", ColumnKind::Int, false, "The latest start of a span."),
+    field("end_unix_nanos", ColumnKind::Int, true, "The latest end of a span; null while none has ended."),
+    field("span_count", ColumnKind::Int, false, "Spans in this file's group."),
+    field("error_count", ColumnKind::Int, false, "Failed spans among them."),
+    field("kino_run_id", ColumnKind::Label, true, "The root's run, else the first in the alphabet."),
+    field("kino_project", ColumnKind::Label, true, "The root's project, else the first in the alphabet."),
+    field("kino_worktree", ColumnKind::Label, true, "The root's worktree, else the first in the alphabet."),
+    field("kino_code_state", ColumnKind::Label, true, "The root's code state, else the first in the alphabet."),
 ];
 
 /// The list columns of `traces`: name, and one line for `docs/schema.md`.
@@ -103,10 +108,10 @@ pub struct TraceFacts<'a> {
     pub span_count: u64,
     /// Failed spans among them.
     pub error_count: u64,
-    run: Named<'a>,
-    project: Named<'a>,
-    worktree: Named<'a>,
-    code_state: Named<'a>,
+    run: TextChoice<'a>,
+    project: TextChoice<'a>,
+    worktree: TextChoice<'a>,
+    code_state: TextChoice<'a>,
     /// Ordinals of the operations, sorted.
     pub operations: Vec<i32>,
 }
@@ -118,12 +123,12 @@ type RootKey<'a> = (UnixNanos, SpanId, Option<&'a str>, Option<&'a str>, Option<
 
 /// The distinct texts that a trace's spans hold in one column, and the root's.
 #[derive(Clone, Debug, Default)]
-struct Named<'a> {
+struct TextChoice<'a> {
     root: Option<&'a str>,
     all: Vec<&'a str>,
 }
 
-impl<'a> Named<'a> {
+impl<'a> TextChoice<'a> {
     fn add(&mut self, text: Option<&'a str>) {
         // Spans that came together name the same text, not an equal one.
         let is_first = |text: &str| self.all.first().is_some_and(|first| std::ptr::eq(*first, text));

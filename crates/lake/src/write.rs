@@ -22,7 +22,7 @@ use parquet::errors::ParquetError;
 use crate::columns::SpanColumns;
 use crate::group::{FlushSet, Group, GroupId, GroupMeta, LakeTable, NewFile, RUNS_MAX, may_be_in_any};
 use crate::read::ReadError;
-use crate::rollup::{self, OPERATIONS_MAX, OTHER, OperationKey, Operations, Rollup};
+use crate::rollup::{self, OPERATIONS_MAX, OTHER, OperationCounter, OperationKey, Rollup};
 use crate::rows::{self, Rows};
 use crate::sort;
 use crate::trace_filter::TraceFilterSet;
@@ -159,7 +159,7 @@ impl Assembly {
     fn add_spans(&mut self, rows: &Rows) {
         let (numbers, traces) = rows.trace_numbers();
         let mut facts = vec![TraceFacts::default(); traces];
-        let mut operations = Operations::default();
+        let mut operations = OperationCounter::default();
         for (part, numbers) in rows.parts.iter().zip(&numbers) {
             let Some(spans) = SpanColumns::of(part) else { continue };
             let mapped = (0..spans.rows()).filter(|row| numbers[*row] != rows::UNMAPPED);

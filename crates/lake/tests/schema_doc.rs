@@ -4,31 +4,31 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use kino_lake::{rollup, trace_row};
-use kino_model::columns::{Column, Kind, Source, Table};
+use kino_model::columns::{Column, ColumnKind, ColumnSource, Table};
 
 const DOC: &str = include_str!("../../../docs/schema.md");
 
-fn type_name(kind: Kind) -> &'static str {
+fn type_name(kind: ColumnKind) -> &'static str {
     match kind {
-        Kind::TraceId => "16 bytes",
-        Kind::SpanId => "8 bytes",
-        Kind::Text => "text",
-        Kind::Label => "label",
-        Kind::Int => "int64",
-        Kind::Int32 => "int32",
-        Kind::Int8 => "int8",
-        Kind::Bool => "bool",
-        Kind::Bytes => "bytes",
-        Kind::Map => "map of text to text",
+        ColumnKind::TraceId => "16 bytes",
+        ColumnKind::SpanId => "8 bytes",
+        ColumnKind::Text => "text",
+        ColumnKind::Label => "label",
+        ColumnKind::Int => "int64",
+        ColumnKind::Int32 => "int32",
+        ColumnKind::Int8 => "int8",
+        ColumnKind::Bool => "bool",
+        ColumnKind::Bytes => "bytes",
+        ColumnKind::Map => "map of text to text",
     }
 }
 
 fn keys(column: &Column) -> String {
     let spellings: Vec<String> = column.spellings.iter().map(|spelling| format!("`{spelling}`")).collect();
     match column.source {
-        Source::Field => String::new(),
-        Source::Attribute => spellings.join(", "),
-        Source::Resource => format!("resource: {}", spellings.join(", ")),
+        ColumnSource::Field => String::new(),
+        ColumnSource::Attribute => spellings.join(", "),
+        ColumnSource::Resource => format!("resource: {}", spellings.join(", ")),
     }
 }
 

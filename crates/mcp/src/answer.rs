@@ -10,7 +10,7 @@ mod table;
 mod writing;
 
 pub(crate) use self::page::Page;
-pub(crate) use self::table::{Shape, Table};
+pub(crate) use self::table::{Table, TableShape};
 pub(crate) use self::writing::Rendered;
 use self::writing::{Selection, header_bytes, row_bytes, write};
 use crate::value::Value;
@@ -115,8 +115,8 @@ mod tests {
 
     use super::*;
 
-    const WIDE: Shape = Shape { name: "wide", first: 2, columns: &["index", "untrusted.name", "never"] };
-    const LATE: Shape = Shape { name: "late", first: 2, columns: &["index", "took_nanos"] };
+    const WIDE: TableShape = TableShape { name: "wide", first: 2, columns: &["index", "untrusted.name", "never"] };
+    const LATE: TableShape = TableShape { name: "late", first: 2, columns: &["index", "took_nanos"] };
 
     fn numbered(rows: u64) -> Answer {
         let name = Value::recorded(&"n".repeat(100));
@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn a_column_with_any_recorded_text_is_marked() {
-        let shape = Shape { name: "mixed", first: 2, columns: &["where"] };
+        let shape = TableShape { name: "mixed", first: 2, columns: &["where"] };
         let table = Table::with_rows(&shape, [vec![Value::Plain("ours".into())], vec![Value::recorded("theirs")]]);
         let answer = Answer { tool: "test", tables: vec![table], ..Answer::default() };
         let columns = &answer.render(1_500, None).structured["tables"]["mixed"]["columns"];
@@ -213,7 +213,7 @@ mod tests {
     fn a_row_beyond_the_budget_is_cut_and_later_pages_show_it_even_then() {
         let long = Value::recorded_up_to(&"x".repeat(400), 240);
         let columns = &["index", "untrusted.a", "untrusted.b", "untrusted.c", "untrusted.d"];
-        let shape = Shape { name: "long", first: 2, columns };
+        let shape = TableShape { name: "long", first: 2, columns };
         let rows =
             (0..5).map(|index| vec![Value::Count(index), long.clone(), long.clone(), long.clone(), long.clone()]);
         let mut answer = Answer { tool: "test", tables: vec![Table::with_rows(&shape, rows)], ..Answer::default() };

@@ -26,12 +26,12 @@ const LOOKS: u32 = 12;
 /// The leases of one client, or of all clients over HTTP.
 #[derive(Clone, Default)]
 pub(crate) struct Leases {
-    running: Arc<Mutex<HashMap<VerificationId, Entry>>>,
+    running: Arc<Mutex<HashMap<VerificationId, LeaseEntry>>>,
     /// How long a verification goes on that no call waits for; `None`: until its client is gone.
     unattended_max: Option<Duration>,
 }
 
-struct Entry {
+struct LeaseEntry {
     _lease: Lease,
     /// Calls that wait for it.
     waiting: usize,
@@ -47,30 +47,30 @@ impl Leases {
 
     /// Keeps a verification going.
     pub(crate) fn add(&self, id: VerificationId, lease: Lease) {
-        self.with(|running| running.insert(id, Entry { _lease: lease, waiting: 0, unattended: 0 }));
+        self.with(|running| running.insert(id, LeaseEntry { _lease: lease, waiting: 0, unattended: 0 }));
         if let Some(max) = self.unattended_max {
             tokio::spawn(end_unattended(Arc::downgrade(&self.running), id, max));
         }
     }
 
     /// Notes a call that waits for the verification, if it is one of these. A call that is dropped ends it.
-    pub(crate) fn wait_for(&self, id: VerificationId) -> Waiting {
+    pub(crate) fn wait_for(&self, id: VerificationId) -> VerificationWait {
         self.with(|running| {
             if let Some(entry) = running.get_mut(&id) {
                 entry.waiting += 1;
                 entry.unattended = 0;
             }
         });
-        Waiting { leases: self.clone(), id, is_over: false }
+        VerificationWait { leases: self.clone(), id, is_over: false }
     }
 
-    fn with<T>(&self, change: impl FnOnce(&mut HashMap<VerificationId, Entry>) -> T) -> T {
+    fn with<T>(&self, change: impl FnOnce(&mut HashMap<VerificationId, LeaseEntry>) -> T) -> T {
         change(&mut self.running.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 /// Ends a verification once no call has waited for it for `max`.
-async fn end_unattended(running: Weak<Mutex<HashMap<VerificationId, Entry>>>, id: VerificationId, max: Duration) {
+async fn end_unattended(running: Weak<Mutex<HashMap<VerificationId, LeaseEntry>>>, id: VerificationId, max: Duration) {
     loop {
         tokio::time::sleep(max / LOOKS).await;
         let Some(running) = running.upgrade() else { return };
@@ -85,13 +85,13 @@ async fn end_unattended(running: Weak<Mutex<HashMap<VerificationId, Entry>>>, id
 }
 
 /// A call that waits for a verification. Dropped before it has its answer, it ends the verification.
-pub(crate) struct Waiting {
+pub(crate) struct VerificationWait {
     leases: Leases,
     id: VerificationId,
     is_over: bool,
 }
 
-impl Waiting {
+impl VerificationWait {
     /// The call has its answer, and the verification goes on unless it has ended.
     pub(crate) fn answered(mut self, has_ended: bool) {
         self.is_over = true;
@@ -105,7 +105,7 @@ impl Waiting {
     }
 }
 
-impl Drop for Waiting {
+impl Drop for VerificationWait {
     fn drop(&mut self) {
         if !self.is_over {
             self.leases.with(|running| running.remove(&self.id));

@@ -28,7 +28,7 @@ pub enum Table {
 
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum ColumnKind {
     /// 16 bytes.
     TraceId,
     /// 8 bytes.
@@ -52,7 +52,7 @@ pub enum Kind {
 
 /// Where a column's values come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
+pub enum ColumnSource {
     /// A field of the message.
     Field,
     /// An attribute of the row itself.
@@ -67,9 +67,9 @@ pub struct Column {
     /// Its name in every file and query.
     pub name: &'static str,
     /// What it holds.
-    pub kind: Kind,
+    pub kind: ColumnKind,
     /// Where its values come from.
-    pub source: Source,
+    pub source: ColumnSource,
     /// Whether it may be null. A nullable column that is null throughout a batch is left out of the batch.
     pub nullable: bool,
     /// For promoted columns: the attribute keys that feed it, the current spelling first.
@@ -79,52 +79,65 @@ pub struct Column {
 }
 
 /// A column that a field of a row fills; of a table here, or of one that a file of the lake has beside them.
-pub const fn field(name: &'static str, kind: Kind, nullable: bool, doc: &'static str) -> Column {
-    Column { name, kind, source: Source::Field, nullable, spellings: &[], doc }
+pub const fn field(name: &'static str, kind: ColumnKind, nullable: bool, doc: &'static str) -> Column {
+    Column { name, kind, source: ColumnSource::Field, nullable, spellings: &[], doc }
 }
 
-const fn attribute(name: &'static str, kind: Kind, spellings: &'static [&'static str], doc: &'static str) -> Column {
-    Column { name, kind, source: Source::Attribute, nullable: true, spellings, doc }
+const fn attribute(
+    name: &'static str,
+    kind: ColumnKind,
+    spellings: &'static [&'static str],
+    doc: &'static str,
+) -> Column {
+    Column { name, kind, source: ColumnSource::Attribute, nullable: true, spellings, doc }
 }
 
 const fn resource(name: &'static str, spellings: &'static [&'static str], doc: &'static str) -> Column {
-    Column { name, kind: Kind::Label, source: Source::Resource, nullable: true, spellings, doc }
+    Column { name, kind: ColumnKind::Label, source: ColumnSource::Resource, nullable: true, spellings, doc }
 }
 
 const SERVICE_NAME: Column = resource("service_name", &["service.name"], "The sending service.");
 const PROJECT: Column = resource("kino_project", &["kino.project"], "The project it ran in: the common git directory.");
 const RUN_ID: Column = resource("kino_run_id", &["kino.run.id"], "The run (`kino run`) that produced it.");
 const RESOURCE: Column =
-    field("resource", Kind::Label, true, "The whole resource as JSON, exactly as sent; null when empty.");
-const SCOPE: Column =
-    field("scope", Kind::Label, true, "The whole instrumentation scope as JSON, exactly as sent; null when empty.");
-const ATTRIBUTES: Column =
-    field("attributes", Kind::Map, true, "Attributes that have no column of their own, as text; keys are unique.");
+    field("resource", ColumnKind::Label, true, "The whole resource as JSON, exactly as sent; null when empty.");
+const SCOPE: Column = field(
+    "scope",
+    ColumnKind::Label,
+    true,
+    "The whole instrumentation scope as JSON, exactly as sent; null when empty.",
+);
+const ATTRIBUTES: Column = field(
+    "attributes",
+    ColumnKind::Map,
+    true,
+    "Attributes that have no column of their own, as text; keys are unique.",
+);
 const ATTRIBUTES_EXACT: Column = field(
     "attributes_exact",
-    Kind::Bytes,
+    ColumnKind::Bytes,
     true,
     "What the columns and the text map cannot carry (types, bytes, nesting, repeated keys, older spellings).",
 );
 const DROPPED_ATTRIBUTES: Column =
-    field("dropped_attributes_count", Kind::Int32, true, "Attributes the sender dropped; null when none.");
-const FLAGS: Column = field("flags", Kind::Int, true, "OTLP's flags (32 bits); null when zero.");
-const TRACE_STATE: Column = field("trace_state", Kind::Text, true, "W3C tracestate; null when empty.");
+    field("dropped_attributes_count", ColumnKind::Int32, true, "Attributes the sender dropped; null when none.");
+const FLAGS: Column = field("flags", ColumnKind::Int, true, "OTLP's flags (32 bits); null when zero.");
+const TRACE_STATE: Column = field("trace_state", ColumnKind::Text, true, "W3C tracestate; null when empty.");
 
 /// The columns of `spans`. Sorted in a file by (`trace_id`, `start_unix_nanos`).
 pub const SPANS: &[Column] = &[
-    field("trace_id", Kind::TraceId, false, "The trace."),
-    field("span_id", Kind::SpanId, false, "The span, unique within its trace."),
-    field("parent_span_id", Kind::SpanId, true, "The parent; null for a root."),
-    field("start_unix_nanos", Kind::Int, false, "Start, in Unix nanoseconds."),
-    field("duration_nanos", Kind::Int, true, "End minus start; null while the span is open."),
-    field("name", Kind::Text, false, "The operation's name."),
-    field("kind", Kind::Int8, false, "0 unspecified, 1 internal, 2 server, 3 client, 4 producer, 5 consumer."),
-    field("status_code", Kind::Int8, false, "0 unset, 1 ok, 2 error."),
-    field("status_message", Kind::Text, true, "The developer's words on the status; null when empty."),
+    field("trace_id", ColumnKind::TraceId, false, "The trace."),
+    field("span_id", ColumnKind::SpanId, false, "The span, unique within its trace."),
+    field("parent_span_id", ColumnKind::SpanId, true, "The parent; null for a root."),
+    field("start_unix_nanos", ColumnKind::Int, false, "Start, in Unix nanoseconds."),
+    field("duration_nanos", ColumnKind::Int, true, "End minus start; null while the span is open."),
+    field("name", ColumnKind::Text, false, "The operation's name."),
+    field("kind", ColumnKind::Int8, false, "0 unspecified, 1 internal, 2 server, 3 client, 4 producer, 5 consumer."),
+    field("status_code", ColumnKind::Int8, false, "0 unset, 1 ok, 2 error."),
+    field("status_message", ColumnKind::Text, true, "The developer's words on the status; null when empty."),
     TRACE_STATE,
     FLAGS,
-    field("revision", Kind::Int32, true, "Our own producers' revision of the span; null for 0."),
+    field("revision", ColumnKind::Int32, true, "Our own producers' revision of the span; null for 0."),
     SERVICE_NAME,
     resource("service_version", &["service.version"], "The sending service's version."),
     resource("service_instance_id", &["service.instance.id"], "The sending instance."),
@@ -138,65 +151,75 @@ pub const SPANS: &[Column] = &[
     resource("kino_worktree", &["kino.worktree"], "The worktree it ran in."),
     resource("kino_code_state", &["kino.code_state"], "Commit, plus a hash of the uncommitted diff."),
     RUN_ID,
-    attribute("http_request_method", Kind::Text, &["http.request.method", "http.method"], "HTTP method."),
+    attribute("http_request_method", ColumnKind::Text, &["http.request.method", "http.method"], "HTTP method."),
     attribute(
         "http_response_status_code",
-        Kind::Int,
+        ColumnKind::Int,
         &["http.response.status_code", "http.status_code"],
         "HTTP status.",
     ),
-    attribute("http_route", Kind::Text, &["http.route"], "The matched route."),
-    attribute("url_full", Kind::Text, &["url.full", "http.url"], "The whole URL."),
-    attribute("url_path", Kind::Text, &["url.path"], "The URL's path."),
-    attribute("server_address", Kind::Text, &["server.address"], "The server's name or address."),
-    attribute("server_port", Kind::Int, &["server.port"], "The server's port."),
+    attribute("http_route", ColumnKind::Text, &["http.route"], "The matched route."),
+    attribute("url_full", ColumnKind::Text, &["url.full", "http.url"], "The whole URL."),
+    attribute("url_path", ColumnKind::Text, &["url.path"], "The URL's path."),
+    attribute("server_address", ColumnKind::Text, &["server.address"], "The server's name or address."),
+    attribute("server_port", ColumnKind::Int, &["server.port"], "The server's port."),
     attribute(
         "peer_service",
-        Kind::Text,
+        ColumnKind::Text,
         &["peer.service", "service.peer.name"],
         "The remote service, as the caller names it.",
     ),
-    attribute("error_type", Kind::Text, &["error.type"], "The class of error."),
-    attribute("db_system", Kind::Text, &["db.system.name", "db.system"], "The database product."),
-    attribute("db_namespace", Kind::Text, &["db.namespace", "db.name"], "The database."),
-    attribute("db_operation", Kind::Text, &["db.operation.name", "db.operation"], "The database operation."),
-    attribute("db_collection", Kind::Text, &["db.collection.name", "db.sql.table"], "The table or collection."),
-    attribute("db_query_text", Kind::Text, &["db.query.text", "db.statement"], "The statement."),
-    attribute("rpc_system", Kind::Text, &["rpc.system.name", "rpc.system"], "The RPC system."),
-    attribute("rpc_service", Kind::Text, &["rpc.service"], "The RPC service."),
-    attribute("rpc_method", Kind::Text, &["rpc.method"], "The RPC method."),
-    attribute("rpc_grpc_status_code", Kind::Int, &["rpc.grpc.status_code"], "gRPC's numeric status."),
-    attribute("messaging_system", Kind::Text, &["messaging.system"], "The messaging system."),
+    attribute("error_type", ColumnKind::Text, &["error.type"], "The class of error."),
+    attribute("db_system", ColumnKind::Text, &["db.system.name", "db.system"], "The database product."),
+    attribute("db_namespace", ColumnKind::Text, &["db.namespace", "db.name"], "The database."),
+    attribute("db_operation", ColumnKind::Text, &["db.operation.name", "db.operation"], "The database operation."),
+    attribute("db_collection", ColumnKind::Text, &["db.collection.name", "db.sql.table"], "The table or collection."),
+    attribute("db_query_text", ColumnKind::Text, &["db.query.text", "db.statement"], "The statement."),
+    attribute("rpc_system", ColumnKind::Text, &["rpc.system.name", "rpc.system"], "The RPC system."),
+    attribute("rpc_service", ColumnKind::Text, &["rpc.service"], "The RPC service."),
+    attribute("rpc_method", ColumnKind::Text, &["rpc.method"], "The RPC method."),
+    attribute("rpc_grpc_status_code", ColumnKind::Int, &["rpc.grpc.status_code"], "gRPC's numeric status."),
+    attribute("messaging_system", ColumnKind::Text, &["messaging.system"], "The messaging system."),
     attribute(
         "messaging_destination",
-        Kind::Text,
+        ColumnKind::Text,
         &["messaging.destination.name", "messaging.destination"],
         "The topic or queue.",
     ),
     attribute(
         "messaging_operation",
-        Kind::Text,
+        ColumnKind::Text,
         &["messaging.operation.type", "messaging.operation"],
         "The messaging operation.",
     ),
-    attribute("messaging_message_id", Kind::Text, &["messaging.message.id", "messaging.message_id"], "The message."),
+    attribute(
+        "messaging_message_id",
+        ColumnKind::Text,
+        &["messaging.message.id", "messaging.message_id"],
+        "The message.",
+    ),
     attribute(
         "gen_ai_operation",
-        Kind::Text,
+        ColumnKind::Text,
         &["gen_ai.operation.name", "openinference.span.kind", "traceloop.span.kind"],
         "The kind of GenAI operation.",
     ),
     attribute(
         "gen_ai_provider",
-        Kind::Text,
+        ColumnKind::Text,
         &["gen_ai.provider.name", "gen_ai.system", "llm.provider"],
         "The model's provider.",
     ),
-    attribute("gen_ai_request_model", Kind::Text, &["gen_ai.request.model", "llm.model_name"], "The model asked for."),
-    attribute("gen_ai_response_model", Kind::Text, &["gen_ai.response.model"], "The model that answered."),
+    attribute(
+        "gen_ai_request_model",
+        ColumnKind::Text,
+        &["gen_ai.request.model", "llm.model_name"],
+        "The model asked for.",
+    ),
+    attribute("gen_ai_response_model", ColumnKind::Text, &["gen_ai.response.model"], "The model that answered."),
     attribute(
         "gen_ai_input_tokens",
-        Kind::Int,
+        ColumnKind::Int,
         &[
             "gen_ai.usage.input_tokens",
             "gen_ai.usage.prompt_tokens",
@@ -207,7 +230,7 @@ pub const SPANS: &[Column] = &[
     ),
     attribute(
         "gen_ai_output_tokens",
-        Kind::Int,
+        ColumnKind::Int,
         &[
             "gen_ai.usage.output_tokens",
             "gen_ai.usage.completion_tokens",
@@ -216,40 +239,45 @@ pub const SPANS: &[Column] = &[
         ],
         "Tokens the model answered with.",
     ),
-    attribute("gen_ai_conversation_id", Kind::Text, &["gen_ai.conversation.id"], "The conversation."),
-    attribute("gen_ai_tool_name", Kind::Text, &["gen_ai.tool.name", "tool.name"], "The tool called."),
-    attribute("code_function", Kind::Text, &["code.function.name", "code.function"], "The function."),
-    attribute("code_namespace", Kind::Text, &["code.namespace"], "The function's namespace."),
-    attribute("code_file", Kind::Text, &["code.file.path", "code.filepath"], "The source file."),
-    attribute("code_line", Kind::Int, &["code.line.number", "code.lineno"], "The line in the source file."),
-    attribute("session_id", Kind::Text, &["session.id"], "The session."),
-    attribute("cache_hit", Kind::Bool, &["kino.cache.hit", "cache.hit"], "Whether a cache had the answer."),
+    attribute("gen_ai_conversation_id", ColumnKind::Text, &["gen_ai.conversation.id"], "The conversation."),
+    attribute("gen_ai_tool_name", ColumnKind::Text, &["gen_ai.tool.name", "tool.name"], "The tool called."),
+    attribute("code_function", ColumnKind::Text, &["code.function.name", "code.function"], "The function."),
+    attribute("code_namespace", ColumnKind::Text, &["code.namespace"], "The function's namespace."),
+    attribute("code_file", ColumnKind::Text, &["code.file.path", "code.filepath"], "The source file."),
+    attribute("code_line", ColumnKind::Int, &["code.line.number", "code.lineno"], "The line in the source file."),
+    attribute("session_id", ColumnKind::Text, &["session.id"], "The session."),
+    attribute("cache_hit", ColumnKind::Bool, &["kino.cache.hit", "cache.hit"], "Whether a cache had the answer."),
     RESOURCE,
     SCOPE,
     ATTRIBUTES,
     ATTRIBUTES_EXACT,
     DROPPED_ATTRIBUTES,
-    field("dropped_events_count", Kind::Int32, true, "Events the sender dropped; null when none."),
-    field("dropped_links_count", Kind::Int32, true, "Links the sender dropped; null when none."),
+    field("dropped_events_count", ColumnKind::Int32, true, "Events the sender dropped; null when none."),
+    field("dropped_links_count", ColumnKind::Int32, true, "Links the sender dropped; null when none."),
 ];
 
 /// The columns of `events`: span events and log records. Sorted in a file by (`trace_id`, `time_unix_nanos`).
 pub const EVENTS: &[Column] = &[
-    field("trace_id", Kind::TraceId, true, "The trace; null for a log outside any."),
-    field("span_id", Kind::SpanId, true, "The span; null for a log outside any."),
-    field("time_unix_nanos", Kind::Int, false, "When it happened, in Unix nanoseconds."),
-    field("source", Kind::Int8, false, "0 span event, 1 log record."),
-    field("ordinal", Kind::Int32, true, "Its place among its span's events, from 0; null for logs."),
-    field("name", Kind::Text, false, "The event's name; empty for most logs."),
-    field("observed_unix_nanos", Kind::Int, true, "When a collector saw the log."),
-    field("severity_number", Kind::Int32, true, "OTLP's severity, 1 to 24; null when unset."),
-    field("severity_text", Kind::Text, true, "The sender's word for the severity; null when empty."),
-    field("body", Kind::Text, true, "The log's message as text; null when empty."),
-    field("body_exact", Kind::Bytes, true, "The log's body where text cannot carry it."),
+    field("trace_id", ColumnKind::TraceId, true, "The trace; null for a log outside any."),
+    field("span_id", ColumnKind::SpanId, true, "The span; null for a log outside any."),
+    field("time_unix_nanos", ColumnKind::Int, false, "When it happened, in Unix nanoseconds."),
+    field("source", ColumnKind::Int8, false, "0 span event, 1 log record."),
+    field("ordinal", ColumnKind::Int32, true, "Its place among its span's events, from 0; null for logs."),
+    field("name", ColumnKind::Text, false, "The event's name; empty for most logs."),
+    field("observed_unix_nanos", ColumnKind::Int, true, "When a collector saw the log."),
+    field("severity_number", ColumnKind::Int32, true, "OTLP's severity, 1 to 24; null when unset."),
+    field("severity_text", ColumnKind::Text, true, "The sender's word for the severity; null when empty."),
+    field("body", ColumnKind::Text, true, "The log's message as text; null when empty."),
+    field("body_exact", ColumnKind::Bytes, true, "The log's body where text cannot carry it."),
     FLAGS,
-    attribute("exception_type", Kind::Text, &["exception.type"], "The exception's type."),
-    attribute("exception_message", Kind::Text, &["exception.message"], "The exception's message."),
-    attribute("exception_stacktrace", Kind::Text, &["exception.stacktrace"], "The stack, as the language prints it."),
+    attribute("exception_type", ColumnKind::Text, &["exception.type"], "The exception's type."),
+    attribute("exception_message", ColumnKind::Text, &["exception.message"], "The exception's message."),
+    attribute(
+        "exception_stacktrace",
+        ColumnKind::Text,
+        &["exception.stacktrace"],
+        "The stack, as the language prints it.",
+    ),
     SERVICE_NAME,
     PROJECT,
     RUN_ID,
@@ -262,11 +290,11 @@ pub const EVENTS: &[Column] = &[
 
 /// The columns of `links`. Sorted in a file by (`trace_id`, `span_id`).
 pub const LINKS: &[Column] = &[
-    field("trace_id", Kind::TraceId, false, "The linking span's trace."),
-    field("span_id", Kind::SpanId, false, "The linking span."),
-    field("ordinal", Kind::Int32, false, "Its place among its span's links, from 0."),
-    field("linked_trace_id", Kind::TraceId, false, "The linked span's trace."),
-    field("linked_span_id", Kind::SpanId, false, "The linked span."),
+    field("trace_id", ColumnKind::TraceId, false, "The linking span's trace."),
+    field("span_id", ColumnKind::SpanId, false, "The linking span."),
+    field("ordinal", ColumnKind::Int32, false, "Its place among its span's links, from 0."),
+    field("linked_trace_id", ColumnKind::TraceId, false, "The linked span's trace."),
+    field("linked_span_id", ColumnKind::SpanId, false, "The linked span."),
     TRACE_STATE,
     FLAGS,
     ATTRIBUTES,
@@ -317,8 +345,8 @@ impl Column {
     }
 }
 
-impl Kind {
-    /// The Arrow type in memory and in log segments. In Parquet a [`Kind::Label`] is plain text.
+impl ColumnKind {
+    /// The Arrow type in memory and in log segments. In Parquet a [`ColumnKind::Label`] is plain text.
     pub fn arrow(self) -> DataType {
         match self {
             Self::TraceId => DataType::FixedSizeBinary(16),
@@ -398,7 +426,7 @@ impl Hasher for EndHasher {
 /// What `key` means if it is a spelling of a promoted attribute of spans.
 pub(crate) fn meaning(key: &str) -> Option<&'static Meaning> {
     static BY_SPELLING: LazyLock<HashMap<&'static str, Meaning, BuildHasherDefault<EndHasher>>> = LazyLock::new(|| {
-        let columns = by_spelling(Table::Spans, Source::Attribute).into_iter();
+        let columns = by_spelling(Table::Spans, ColumnSource::Attribute).into_iter();
         let any = |column: &Column, bit: fn(&str) -> u64| column.spellings.iter().fold(0, |bits, key| bits | bit(key));
         let meaning = |column| Meaning { column, lengths: any(column, length_bit), ends: any(column, end_bit) };
         columns.map(|(spelling, column)| (spelling, meaning(column))).collect()
@@ -409,12 +437,12 @@ pub(crate) fn meaning(key: &str) -> Option<&'static Meaning> {
 /// The promoted resource column of `spans` that `key`, in any released spelling, feeds.
 pub fn promoted_resource_column(key: &str) -> Option<&'static Column> {
     static BY_SPELLING: LazyLock<HashMap<&'static str, &'static Column>> =
-        LazyLock::new(|| by_spelling(Table::Spans, Source::Resource));
+        LazyLock::new(|| by_spelling(Table::Spans, ColumnSource::Resource));
     BY_SPELLING.get(key).copied()
 }
 
 /// Maps each spelling to its column, for one table and source.
-pub fn by_spelling(table: Table, source: Source) -> HashMap<&'static str, &'static Column> {
+pub fn by_spelling(table: Table, source: ColumnSource) -> HashMap<&'static str, &'static Column> {
     let columns = table.columns().iter().filter(|column| column.source == source);
     columns.flat_map(|column| column.spellings.iter().map(move |spelling| (*spelling, column))).collect()
 }

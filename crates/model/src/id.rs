@@ -59,11 +59,11 @@ macro_rules! id {
 
             fn from_str(text: &str) -> Result<Self, IdError> {
                 let mut bytes = [0u8; $bytes];
-                if read_hex(text, Case::$case, &mut bytes) {
+                if read_hex(text, DigitCase::$case, &mut bytes) {
                     return Ok(Self(bytes));
                 }
                 let found = text.chars().take(64).collect();
-                Err(IdError { expected: $bytes * 2, digits: Case::$case.digits(), found })
+                Err(IdError { expected: $bytes * 2, digits: DigitCase::$case.digits(), found })
             }
         }
 
@@ -136,12 +136,12 @@ id!(
 
 /// Which digits an id is read from. It is always written in lower case.
 #[derive(Clone, Copy)]
-enum Case {
+enum DigitCase {
     Either,
     Lower,
 }
 
-impl Case {
+impl DigitCase {
     fn digits(self) -> &'static str {
         match self {
             Self::Either => "hex digits",
@@ -160,7 +160,7 @@ impl Case {
 }
 
 /// Fills `bytes` with what `text` says in hex. Returns whether it has exactly as many digits, and nothing else.
-fn read_hex(text: &str, case: Case, bytes: &mut [u8]) -> bool {
+fn read_hex(text: &str, case: DigitCase, bytes: &mut [u8]) -> bool {
     if text.len() != bytes.len() * 2 {
         return false;
     }

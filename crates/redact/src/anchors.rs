@@ -8,7 +8,7 @@
 use aho_corasick::packed::{self, MatchKind, Searcher};
 use aho_corasick::{AhoCorasick, BuildError};
 
-use super::tokens::Shape;
+use super::tokens::TokenForm;
 use super::vendors::ANYWHERE;
 
 /// The most texts of one pass. Teddy allows 64, but then finds a possible match at every second byte.
@@ -18,7 +18,7 @@ const SET_MAX: usize = 48;
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Sign {
     /// A token that begins here.
-    Token(&'static Shape),
+    Token(&'static TokenForm),
     /// The first line of a PEM private key in base64.
     WrappedKey,
     /// The beginning of a JSON web token in base64.
@@ -164,22 +164,22 @@ pub(super) struct Anchors(Vec<AnchorSet>);
 /// Finds the anchors of one pass.
 #[derive(Debug)]
 pub(super) struct AnchorSet {
-    engine: Engine,
+    engine: Matcher,
     signs: Vec<Sign>,
 }
 
 /// Finds what an attribute key may be sensitive for, within encoded attributes.
 #[derive(Debug)]
-pub(super) struct KeyAnchors(Engine);
+pub(super) struct KeyAnchors(Matcher);
 
 #[derive(Debug)]
-enum Engine {
+enum Matcher {
     Teddy(Box<Searcher>),
     /// Where the processor has no SIMD that Teddy knows.
     Automaton(Box<AhoCorasick>),
 }
 
-impl Engine {
+impl Matcher {
     fn new<'a>(texts: impl Iterator<Item = &'a str> + Clone) -> Result<Self, BuildError> {
         let teddy = packed::Config::new().match_kind(MatchKind::LeftmostFirst).builder().extend(texts.clone()).build();
         let fallback = AhoCorasick::builder().match_kind(aho_corasick::MatchKind::LeftmostFirst).clone();
@@ -203,7 +203,7 @@ impl KeyAnchors {
     /// For the built-in keys and those that a configuration adds.
     pub(super) fn new(added: &[String]) -> Result<Self, BuildError> {
         let added = added.iter().map(String::as_str).filter(|key| !key.is_empty());
-        Engine::new(KEYS.into_iter().chain(added)).map(Self)
+        Matcher::new(KEYS.into_iter().chain(added)).map(Self)
     }
 
     /// The position of the next of them.
@@ -232,7 +232,7 @@ impl Anchors {
 
 impl AnchorSet {
     fn new(anchors: &[(String, Sign)]) -> Result<Self, BuildError> {
-        let engine = Engine::new(anchors.iter().map(|(text, _)| text.as_str()))?;
+        let engine = Matcher::new(anchors.iter().map(|(text, _)| text.as_str()))?;
         Ok(Self { engine, signs: anchors.iter().map(|(_, sign)| *sign).collect() })
     }
 

@@ -13,7 +13,7 @@ const TEXT_BYTES_MAX: usize = 4096;
 
 /// How a label's text is judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Judged {
+pub(super) enum LabelKind {
     Text,
     /// As the JSON of a resource.
     Resource,
@@ -26,18 +26,18 @@ pub(super) enum Judged {
 pub(super) struct Clean([Mutex<HashSet<Box<str>>>; 3]);
 
 impl Clean {
-    fn of(&self, judged: Judged) -> MutexGuard<'_, HashSet<Box<str>>> {
+    fn of(&self, judged: LabelKind) -> MutexGuard<'_, HashSet<Box<str>>> {
         self.0[judged as usize].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether each of `texts` is known to be clean.
-    pub(super) fn holds_all<'t>(&self, judged: Judged, mut texts: impl Iterator<Item = &'t str>) -> bool {
+    pub(super) fn holds_all<'t>(&self, judged: LabelKind, mut texts: impl Iterator<Item = &'t str>) -> bool {
         let known = self.of(judged);
         texts.all(|text| known.contains(text))
     }
 
     /// Remembers `texts`, which were looked at as `judged` says and hold no secret.
-    pub(super) fn add<'t>(&self, judged: Judged, texts: impl Iterator<Item = &'t str>) {
+    pub(super) fn add<'t>(&self, judged: LabelKind, texts: impl Iterator<Item = &'t str>) {
         let mut known = self.of(judged);
         for text in texts.filter(|text| text.len() <= TEXT_BYTES_MAX) {
             if known.len() >= TEXTS_MAX {
@@ -55,15 +55,15 @@ mod tests {
     #[test]
     fn remembered_texts_are_bounded_and_separate_by_kind() {
         let clean = Clean::default();
-        clean.add(Judged::Scope, ["a"].into_iter());
-        assert!(clean.holds_all(Judged::Scope, ["a"].into_iter()));
-        assert!(!clean.holds_all(Judged::Resource, ["a"].into_iter()));
-        assert!(!clean.holds_all(Judged::Scope, ["a", "b"].into_iter()));
-        clean.add(Judged::Text, ["x".repeat(TEXT_BYTES_MAX + 1).as_str()].into_iter());
-        assert!(clean.of(Judged::Text).is_empty());
+        clean.add(LabelKind::Scope, ["a"].into_iter());
+        assert!(clean.holds_all(LabelKind::Scope, ["a"].into_iter()));
+        assert!(!clean.holds_all(LabelKind::Resource, ["a"].into_iter()));
+        assert!(!clean.holds_all(LabelKind::Scope, ["a", "b"].into_iter()));
+        clean.add(LabelKind::Text, ["x".repeat(TEXT_BYTES_MAX + 1).as_str()].into_iter());
+        assert!(clean.of(LabelKind::Text).is_empty());
         for number in 0..3 * TEXTS_MAX {
-            clean.add(Judged::Text, [number.to_string().as_str()].into_iter());
+            clean.add(LabelKind::Text, [number.to_string().as_str()].into_iter());
         }
-        assert!(clean.of(Judged::Text).len() <= TEXTS_MAX);
+        assert!(clean.of(LabelKind::Text).len() <= TEXTS_MAX);
     }
 }

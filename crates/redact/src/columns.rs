@@ -19,11 +19,11 @@ use arrow_buffer::{NullBuffer, OffsetBuffer};
 use arrow_data::transform::MutableArrayData;
 use arrow_schema::{DataType, Schema};
 use foldhash::HashMap;
-use kino_model::columns::{Kind, Table};
+use kino_model::columns::{ColumnKind, Table};
 use kino_model::exact::{self, Record, any_value};
 use kino_model::{Batch, Text, Value, names};
 
-use super::clean::Judged;
+use super::clean::LabelKind;
 use super::texts::Texts;
 use super::{Fired, Redactor, number, numbers, url_password};
 
@@ -65,7 +65,7 @@ impl<'r> Work<'r> {
         for column in self.table.columns() {
             let Some(array) = self.rows.column_by_name(column.name).cloned() else { continue };
             let new = match array.data_type() {
-                DataType::Utf8 if column.kind == Kind::Label => self.label(column.name, array.as_string(), fired),
+                DataType::Utf8 if column.kind == ColumnKind::Label => self.label(column.name, array.as_string(), fired),
                 DataType::Utf8 => self.text(array.as_string(), fired),
                 DataType::Dictionary(..) => self.dictionary(column.name, &array, fired),
                 _ => None,
@@ -95,14 +95,14 @@ impl<'r> Work<'r> {
     /// Values that stand for many rows each; which rows is not worth finding out.
     fn label(&self, name: &str, array: &StringArray, fired: &mut Fired) -> Option<ArrayRef> {
         let judged = match name {
-            "resource" => Judged::Resource,
-            "scope" => Judged::Scope,
-            _ => Judged::Text,
+            "resource" => LabelKind::Resource,
+            "scope" => LabelKind::Scope,
+            _ => LabelKind::Text,
         };
         if self.redactor.clean.holds_all(judged, array.iter().flatten()) {
             return None;
         }
-        let described = judged != Judged::Text;
+        let described = judged != LabelKind::Text;
         let rows = if described {
             self.redactor.suspects(array.value_offsets(), array.value_data())
         } else {
@@ -112,7 +112,7 @@ impl<'r> Work<'r> {
         for row in rows {
             let text = array.value(row);
             let redacted = if described {
-                self.redactor.described(text, judged == Judged::Scope, fired)
+                self.redactor.described(text, judged == LabelKind::Scope, fired)
             } else {
                 self.redactor.text(text, fired)
             };
@@ -537,7 +537,7 @@ fn replaced_bytes(array: &BinaryArray, new: &BTreeMap<usize, Option<Vec<u8>>>) -
 }
 
 fn replaced_map(map: Option<&MapArray>, rows: usize, new: &BTreeMap<usize, RowAttributes>) -> ArrayRef {
-    let kind = map.map_or_else(|| Kind::Map.arrow(), |map| map.data_type().clone());
+    let kind = map.map_or_else(|| ColumnKind::Map.arrow(), |map| map.data_type().clone());
     let DataType::Map(entry, sorted) = &kind else { unreachable!("the attributes' column is a map") };
     let DataType::Struct(fields) = entry.data_type() else { unreachable!("a map's entries are a struct") };
     let (mut keys, mut values) = (StringBuilder::new(), StringBuilder::new());

@@ -58,7 +58,7 @@ pub struct Redactor {
 
 /// A secret: its range, and the name of the rule that found it.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Found {
+struct SecretMatch {
     start: usize,
     end: usize,
     rule: &'static str,
@@ -107,10 +107,10 @@ impl Redactor {
         (!found.is_empty()).then(|| self.replaced(bytes, &found, fired))
     }
 
-    fn replaced(&self, text: &[u8], found: &[Found], fired: &mut Fired) -> Vec<u8> {
+    fn replaced(&self, text: &[u8], found: &[SecretMatch], fired: &mut Fired) -> Vec<u8> {
         let mut redacted = Vec::with_capacity(text.len());
         let mut from = 0;
-        for Found { start, end, rule } in found {
+        for SecretMatch { start, end, rule } in found {
             redacted.extend_from_slice(&text[from..*start]);
             redacted.extend_from_slice(self.token(rule, &text[*start..*end]).as_bytes());
             *fired.entry(rule).or_default() += 1;
@@ -135,7 +135,7 @@ impl Redactor {
     }
 
     /// Every secret in `text`, in order, without overlaps: where rules overlap, the first one names the whole.
-    fn find_all(&self, text: &[u8]) -> Vec<Found> {
+    fn find_all(&self, text: &[u8]) -> Vec<SecretMatch> {
         let mut found = Vec::new();
         let mut from;
         for set in self.anchors.sets() {
@@ -233,12 +233,17 @@ impl Redactor {
     }
 
     /// Keeps a secret that the rules want gone; returns its end.
-    fn keep(&self, text: &[u8], secret: Option<(usize, usize, &'static str)>, found: &mut Vec<Found>) -> Option<usize> {
+    fn keep(
+        &self,
+        text: &[u8],
+        secret: Option<(usize, usize, &'static str)>,
+        found: &mut Vec<SecretMatch>,
+    ) -> Option<usize> {
         let (start, end, rule) = secret?;
         if !self.applies(&text[start..end], rule) || is_in_token(text, start) {
             return None;
         }
-        found.push(Found { start, end, rule });
+        found.push(SecretMatch { start, end, rule });
         Some(end)
     }
 

@@ -14,7 +14,7 @@ use super::announced::announced;
 use super::assignment::is_uuid;
 use super::names::is_harmless_key;
 use super::rules::Rule;
-use super::tokens::{self, Shape, entropy, is_base64url, is_hex, is_random};
+use super::tokens::{self, TokenForm, entropy, is_base64url, is_hex, is_random};
 use super::vendors::{SHORT, VENDORS};
 
 /// The shortest word worth looking at: the shortest token with its prefix.
@@ -84,7 +84,7 @@ const FILTER_BITS: usize = 1 << 14;
 #[derive(Debug)]
 pub(super) struct Prefixes {
     filter: Box<[u64]>,
-    shapes: HashMap<[u8; 3], Vec<(&'static str, &'static Shape)>>,
+    shapes: HashMap<[u8; 3], Vec<(&'static str, &'static TokenForm)>>,
 }
 
 impl Prefixes {
@@ -132,7 +132,7 @@ impl Prefixes {
         if self.filter[slot / 64] >> (slot % 64) & 1 == 1
             && let Some(shapes) = self.shapes.get(&head)
         {
-            let fits = |(prefix, shape): &(&'static str, &'static Shape)| {
+            let fits = |(prefix, shape): &(&'static str, &'static TokenForm)| {
                 let begun = text[at..].starts_with(prefix.as_bytes());
                 let end = if begun { shape.end(text, at, at + prefix.len()) } else { None };
                 end.map(|end| (at, end, shape.rule))

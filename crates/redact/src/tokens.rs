@@ -7,7 +7,7 @@ use super::rules::Rule;
 
 /// The form of one kind of token.
 #[derive(Debug)]
-pub(super) struct Shape {
+pub(super) struct TokenForm {
     pub rule: Rule,
     /// Whether a byte may stand after the prefix.
     alphabet: fn(u8) -> bool,
@@ -22,17 +22,17 @@ pub(super) const fn shape(
     alphabet: fn(u8) -> bool,
     length: (usize, usize),
     check: fn(&[u8]) -> bool,
-) -> Shape {
-    Shape { rule, alphabet, length, check }
+) -> TokenForm {
+    TokenForm { rule, alphabet, length, check }
 }
 
 /// Longer than any token of a kind that has no fixed length.
 pub(super) const LONG: usize = 4096;
 
-pub(super) static OPENAI: Shape = shape(Rule::OpenaiKey, is_base64url, (20, 300), is_openai);
-pub(super) static ANTHROPIC: Shape = shape(Rule::AnthropicKey, is_base64url, (20, 300), is_random);
+pub(super) static OPENAI: TokenForm = shape(Rule::OpenaiKey, is_base64url, (20, 300), is_openai);
+pub(super) static ANTHROPIC: TokenForm = shape(Rule::AnthropicKey, is_base64url, (20, 300), is_random);
 
-impl Shape {
+impl TokenForm {
     /// The end of the token whose prefix is `text[start..prefix_end]`, if it is one.
     pub(super) fn end(&self, text: &[u8], start: usize, prefix_end: usize) -> Option<usize> {
         if is_word(text[start]) && continues_word(text, start) {

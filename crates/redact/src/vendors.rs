@@ -5,13 +5,13 @@
 
 use super::rules::Rule;
 use super::tokens::{
-    LONG, Shape, has_digit, has_digit_or_mix, is_alphanumeric, is_base64, is_base64url, is_base64url_or_dot, is_github,
-    is_hex, is_random, is_upper_or_digit, is_word, shape,
+    LONG, TokenForm, has_digit, has_digit_or_mix, is_alphanumeric, is_base64, is_base64url, is_base64url_or_dot,
+    is_github, is_hex, is_random, is_upper_or_digit, is_word, shape,
 };
 
 /// Those that a word begins with.
 #[rustfmt::skip]
-pub(super) static VENDORS: &[(&str, Shape)] = &[
+pub(super) static VENDORS: &[(&str, TokenForm)] = &[
     ("AKIA", shape(Rule::AwsKey, is_upper_or_digit, (16, 16), has_digit_or_mix)),
     ("ASIA", shape(Rule::AwsKey, is_upper_or_digit, (16, 16), has_digit_or_mix)),
     ("ABIA", shape(Rule::AwsKey, is_upper_or_digit, (16, 16), has_digit_or_mix)),
@@ -302,7 +302,7 @@ pub(super) static VENDORS: &[(&str, Shape)] = &[
 
 /// Under prefixes of three bytes.
 #[rustfmt::skip]
-pub(super) static SHORT: &[(&str, Shape)] = &[
+pub(super) static SHORT: &[(&str, TokenForm)] = &[
     ("sk_", shape(Rule::StripeKey, is_word, (20, 300), is_sk_key)),
     ("hf_", shape(Rule::VendorToken, is_alphanumeric, (34, 40), has_digit_or_mix)),
     ("r8_", shape(Rule::VendorToken, is_alphanumeric, (37, 40), is_random)),
@@ -326,7 +326,7 @@ pub(super) static SHORT: &[(&str, Shape)] = &[
 
 /// Those whose prefix or random part holds more than letters, digits and `-._~`: they are searched for as they are.
 #[rustfmt::skip]
-pub(super) static ANYWHERE: &[(&str, Shape)] = &[
+pub(super) static ANYWHERE: &[(&str, TokenForm)] = &[
     ("hooks.slack.com/", shape(Rule::SlackToken, is_path, (28, 220), has_digit_or_mix)),
     ("xoxd-", shape(Rule::SlackToken, is_slack_cookie, (20, 300), has_digit)),
     ("apk_", shape(Rule::VendorToken, is_base64, (100, 200), is_random)),

@@ -59,7 +59,7 @@ pub enum Streams {
 
 /// How the child ended and what it wrote.
 #[derive(Debug)]
-pub struct Ended {
+pub struct ChildExit {
     /// How it ended, or why it did not start.
     pub status: Result<ExitStatus, RunnerError>,
     /// What it wrote to standard output; on a terminal, everything.
@@ -77,7 +77,7 @@ pub struct Ended {
 }
 
 /// Everything that lives as long as the child.
-struct Open {
+struct ChildHandles {
     /// Our end of its terminal.
     master: Option<OwnedFd>,
     stdout: Option<JoinHandle<Captured>>,
@@ -112,7 +112,7 @@ pub fn run(
     clock: &dyn Clock,
     screen: &Screen,
     started: &dyn Fn(Pid),
-) -> Ended {
+) -> ChildExit {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(RunnerError::system("starting a runtime", error)),
@@ -148,12 +148,12 @@ pub fn run(
         let machine = Moment::now(clock).zip(machine_before).filter(|_| cpu_nanos.is_some());
         let others_cpu = machine.and_then(|(after, before)| after.others_since(before, own));
         let peak_memory_bytes = children_peak_bytes().filter(|peak| peak_before.is_none_or(|before| *peak > before));
-        Ended { cpu_nanos, others_cpu, peak_memory_bytes, ..ended }
+        ChildExit { cpu_nanos, others_cpu, peak_memory_bytes, ..ended }
     })
 }
 
-fn failed(error: RunnerError) -> Ended {
-    Ended {
+fn failed(error: RunnerError) -> ChildExit {
+    ChildExit {
         status: Err(error),
         stdout: Captured::default(),
         stderr: Captured::default(),
@@ -178,7 +178,7 @@ fn children_peak_bytes() -> Option<u64> {
     u64::try_from(usage.max_rss()).ok().filter(|peak| *peak > 0).map(|peak| peak * UNIT)
 }
 
-type Started = (tokio::process::Child, Open);
+type Started = (tokio::process::Child, ChildHandles);
 
 /// Standard input is handed over as it is; the outputs go through pipes, or as they are too.
 fn on_pipes(command: Command<'_>, variables: &[(&str, OsString)], screen: &Screen) -> Result<Started, RunnerError> {
@@ -209,7 +209,7 @@ fn on_pipes(command: Command<'_>, variables: &[(&str, OsString)], screen: &Scree
     let stdout = joined.or_else(|| child.stdout.take().and_then(|stream| stream.into_owned_fd().ok()));
     let stderr = child.stderr.take().and_then(|stream| stream.into_owned_fd().ok());
     let [to_stdout, to_stderr] = if streams == Streams::Captured { [To::Nowhere; 2] } else { [To::Stdout, To::Stderr] };
-    let streams = Open {
+    let streams = ChildHandles {
         master: None,
         stdout: stdout.map(|from| capture::tee(from, to_stdout, None, ended.clone())),
         stderr: stderr.map(|from| {
@@ -257,7 +257,7 @@ fn on_terminal(
         capture::feed(copy(&pair.master)?, ended.clone());
     }
     let stderr = child.stderr.take().and_then(|stream| stream.into_owned_fd().ok());
-    let streams = Open {
+    let streams = ChildHandles {
         stdout: Some(capture::tee(copy(&pair.master)?, To::Stdout, Some(screen.clone()), ended.clone())),
         stderr: stderr.map(|from| capture::tee(from, To::Stderr, None, ended.clone())),
         master: Some(pair.master),
@@ -267,14 +267,14 @@ fn on_terminal(
     Ok((child, streams))
 }
 
-impl Open {
+impl ChildHandles {
     /// Waits for the last bytes and gives the terminal back.
-    fn finish(self, status: Result<ExitStatus, RunnerError>) -> Ended {
+    fn finish(self, status: Result<ExitStatus, RunnerError>) -> ChildExit {
         self.ended.store(true, Ordering::Release);
         let collect = |stream: Option<JoinHandle<Captured>>| {
             stream.map(|stream| stream.join().expect("handing a stream on does not panic")).unwrap_or_default()
         };
-        let ended = Ended {
+        let ended = ChildExit {
             status,
             stdout: collect(self.stdout),
             stderr: collect(self.stderr),
@@ -341,7 +341,7 @@ fn ignored_signals() -> u64 {
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
 }
 
-fn pass_on(signal: Signal, pid: Option<Pid>, streams: &Open) {
+fn pass_on(signal: Signal, pid: Option<Pid>, streams: &ChildHandles) {
     if signal == Signal::WINCH {
         if let Some(master) = &streams.master {
             terminal::resize(master);

@@ -80,7 +80,7 @@ pub struct Sampled {
 
 /// Two clocks at one moment.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Moment {
+pub(crate) struct ClockPair {
     /// Nanoseconds of a clock that does not go back.
     pub(crate) monotonic: u64,
     /// Unix nanoseconds.
@@ -93,7 +93,7 @@ pub(crate) struct Commands {
     above: Above,
     bounds: Bounds,
     /// By number, in the order in which they were seen.
-    processes: BTreeMap<u64, Process>,
+    processes: BTreeMap<u64, ProcessEntry>,
     /// Those that live, by their ids.
     living: BTreeMap<i32, u64>,
     next: u64,
@@ -111,7 +111,7 @@ pub(crate) struct Commands {
     overlooked: u64,
 }
 
-struct Process {
+struct ProcessEntry {
     pid: i32,
     /// The process that started it; `None` of the run's command.
     parent: Option<u64>,
@@ -167,7 +167,7 @@ impl Commands {
     }
 
     /// Takes a sample where one is due, and says how long the next one is not; `clock` is read before and after.
-    pub(crate) fn sample_if_due(&mut self, clock: &dyn Fn() -> Moment) -> Duration {
+    pub(crate) fn sample_if_due(&mut self, clock: &dyn Fn() -> ClockPair) -> Duration {
         let now = clock();
         let pause = self.pause();
         let waited = Duration::from_nanos(now.monotonic.saturating_sub(self.taken.1));
@@ -188,7 +188,7 @@ impl Commands {
     }
 
     /// Looks at what lives.
-    pub(crate) fn sample(&mut self, now: Moment) {
+    pub(crate) fn sample(&mut self, now: ClockPair) {
         let (first, _, samples) = self.taken;
         self.taken = (if samples == 0 { now.monotonic } else { first }, now.monotonic, samples + 1);
         let uptime = self.proc.uptime();
@@ -215,7 +215,7 @@ impl Commands {
     }
 
     /// Looks at each process that lived the last time.
-    fn look_again(&mut self, now: Moment) {
+    fn look_again(&mut self, now: ClockPair) {
         for (pid, number) in self.living.clone() {
             let Some(process) = self.processes.get_mut(&number) else { continue };
             let stat = self.proc.stat(pid).filter(|stat| stat.start == process.stat.start);
@@ -239,12 +239,12 @@ impl Commands {
     }
 
     /// Adds a process that was not known; returns its number.
-    fn add(&mut self, pid: i32, parent: Option<u64>, uptime: Option<u64>, now: Moment) -> Option<u64> {
+    fn add(&mut self, pid: i32, parent: Option<u64>, uptime: Option<u64>, now: ClockPair) -> Option<u64> {
         let stat = self.proc.stat(pid).filter(|stat| !stat.has_ended)?;
         let age = uptime.and_then(|ticks| i64::try_from(ticks.saturating_sub(stat.start)).ok());
         let start = age.map_or(now.unix, |ticks| now.unix.saturating_sub(ticks.saturating_mul(TICK_NANOS)));
         let above = parent.and_then(|number| self.processes.get(&number));
-        let mut process = Process {
+        let mut process = ProcessEntry {
             pid,
             parent,
             stat,
@@ -301,15 +301,15 @@ impl Commands {
 
     /// Returns a request with the commands that have ended and in which no bootstrap reports, and their number; `reporters`
     /// are the processes that have made spans.
-    pub(crate) fn ended(&mut self, now: Moment, reporters: &BTreeSet<u32>) -> Option<(Vec<u8>, u64)> {
-        let is_due = |process: &Process| process.ended.is_some_and(|ended| now.monotonic - ended >= WAIT_NANOS);
+    pub(crate) fn ended(&mut self, now: ClockPair, reporters: &BTreeSet<u32>) -> Option<(Vec<u8>, u64)> {
+        let is_due = |process: &ProcessEntry| process.ended.is_some_and(|ended| now.monotonic - ended >= WAIT_NANOS);
         let due: Vec<u64> =
             self.undecided().filter(|(_, process)| is_due(process)).map(|(number, _)| *number).collect();
         if due.is_empty() { None } else { self.decide(&due, reporters) }
     }
 
     /// Returns the same of all that are left, once the run's command has ended, and what came of looking.
-    pub(crate) fn finish(mut self, now: Moment, reporters: &BTreeSet<u32>) -> (Option<(Vec<u8>, u64)>, Sampled) {
+    pub(crate) fn finish(mut self, now: ClockPair, reporters: &BTreeSet<u32>) -> (Option<(Vec<u8>, u64)>, Sampled) {
         self.sample(now);
         let left: Vec<u64> = self.undecided().map(|(number, _)| *number).collect();
         let request = self.decide(&left, reporters);
@@ -324,7 +324,7 @@ impl Commands {
         (request, sampled)
     }
 
-    fn undecided(&self) -> impl Iterator<Item = (&u64, &Process)> {
+    fn undecided(&self) -> impl Iterator<Item = (&u64, &ProcessEntry)> {
         self.processes.iter().filter(|(_, process)| !process.is_decided)
     }
 
@@ -349,7 +349,7 @@ impl Commands {
 
     /// Marks the processes that have made spans, and those above them.
     fn mark(&mut self, reporters: &BTreeSet<u32>) {
-        let is_reporter = |process: &Process| {
+        let is_reporter = |process: &ProcessEntry| {
             let pid = u32::try_from(process.pid).ok();
             process.role != Role::AroundTest && pid.is_some_and(|pid| reporters.contains(&pid))
         };
@@ -376,12 +376,12 @@ impl Commands {
     }
 
     /// A process and those above it.
-    fn lineage(&self, number: u64) -> impl Iterator<Item = &Process> {
+    fn lineage(&self, number: u64) -> impl Iterator<Item = &ProcessEntry> {
         std::iter::successors(self.processes.get(&number), |process| self.processes.get(&process.parent?))
     }
 
     /// The span of the nearest command above, of what gave the process its environment, or of the run.
-    fn parent_span(&self, process: &Process) -> SpanId {
+    fn parent_span(&self, process: &ProcessEntry) -> SpanId {
         let mut above = process.parent;
         while let Some(number) = above {
             if self.is_command(number) {
@@ -414,7 +414,7 @@ impl Commands {
     }
 }
 
-impl Process {
+impl ProcessEntry {
     /// Reads what it executes.
     fn describe(&mut self, proc: &Proc, trace: TraceId) {
         self.descriptions = self.descriptions.saturating_add(1);

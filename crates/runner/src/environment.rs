@@ -7,7 +7,7 @@ use kino_model::{RunId, SpanId, TraceId, names};
 use kino_wire::admin::EngineFile;
 use kino_wire::run::CodeState;
 
-use crate::service_name::{Place, service_name};
+use crate::service_name::{WorkingDirectory, service_name};
 
 /// Where spans go.
 pub(crate) const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
@@ -65,7 +65,7 @@ pub struct Marks<'a> {
 }
 
 /// What is known when the child's environment is made.
-pub(crate) struct Known<'a> {
+pub(crate) struct EnvironmentInputs<'a> {
     /// The engine; `None` where none can be reached.
     pub(crate) engine: Option<&'a EngineFile>,
     /// The run's ids.
@@ -82,11 +82,11 @@ pub(crate) struct Known<'a> {
 
 /// The variables to set for the child; `variable` reads the present environment.
 pub(crate) fn variables(
-    known: &Known<'_>,
+    known: &EnvironmentInputs<'_>,
     variable: impl Fn(&str) -> Option<OsString>,
 ) -> Vec<(&'static str, OsString)> {
     let (worktree, project) = (known.code.worktree.as_deref(), known.code.project.as_deref());
-    let place = Place { directory: known.directory, worktree, project };
+    let place = WorkingDirectory { directory: known.directory, worktree, project };
     let (mut set, attributes) = reporting(known.engine, || service_name(known.words, place), variable);
     let run = known.ids.run.to_string();
     let own = [
@@ -195,7 +195,7 @@ mod tests {
             ..CodeState::default()
         };
         let words = [OsString::from("/usr/bin/app")];
-        let known = Known {
+        let known = EnvironmentInputs {
             engine: Some(&engine),
             ids: &ids,
             marks: Marks { label, call: None },

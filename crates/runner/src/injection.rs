@@ -29,7 +29,7 @@ use serde_json::Value as Json;
 use serde_json::value::RawValue;
 
 use crate::child::screen::Screen;
-use crate::commands::{Above, Commands, Moment, Sampled};
+use crate::commands::{Above, ClockPair, Commands, Sampled};
 use crate::news::News;
 use crate::spool::{Rescue, Spool, is_passing};
 use crate::{Client, Host, RunnerError};
@@ -97,7 +97,7 @@ struct Collector<C> {
     now: Now,
 }
 
-type Now = Box<dyn Fn() -> Moment + Send>;
+type Now = Box<dyn Fn() -> ClockPair + Send>;
 
 /// The state of the code now and then: a server that reloads begins a process with another one.
 struct CodeNow {
@@ -173,7 +173,7 @@ impl<C: Client> Injection<C> {
                 code: CodeNow { ask: Box::new(ask), known: None },
                 news: screen.map(|screen| News::new(screen, kino_repo::project::name_of(directory))),
                 commands: None,
-                now: Box::new(move || Moment {
+                now: Box::new(move || ClockPair {
                     monotonic: clock.clock().monotonic_nanos(),
                     unix: clock.clock().now().0,
                 }),

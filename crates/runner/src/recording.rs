@@ -29,13 +29,13 @@ use rustix::process::Pid;
 pub(crate) use self::registration::recorder as own_recorder;
 use self::registration::{Reached, Registration};
 use crate::child::screen::Screen;
-use crate::child::{self, Command, Ended, Streams};
+use crate::child::{self, ChildExit, Command, Streams};
 use crate::commands::Above;
 pub use crate::environment::Marks;
-use crate::environment::{self, Known};
+use crate::environment::{self, EnvironmentInputs};
 use crate::injection::{Injected, Injection, Sink};
 use crate::lines::AskedLines;
-use crate::service_name::{self, Place};
+use crate::service_name::{self, WorkingDirectory};
 use crate::spool::{Rescue, SpoolError, Spooled, is_passing};
 use crate::{Client, EngineNews, Host, RunnerError, java, nextest, stragglers, suites};
 
@@ -48,16 +48,16 @@ const END_PAUSE: Duration = Duration::from_millis(250);
 #[derive(Debug)]
 pub struct Executed {
     /// How it ended, and what it wrote.
-    pub ended: Ended,
+    pub ended: ChildExit,
     /// What is recorded of it; `None` where nothing could be, which the host has said.
     pub recorded: Option<Recorded>,
     /// What waits for an engine instead.
-    pub waiting: Option<Waiting>,
+    pub waiting: Option<SpooledRun>,
 }
 
 /// An execution that no engine took.
 #[derive(Debug)]
-pub struct Waiting {
+pub struct SpooledRun {
     /// Where it waits, and what of it.
     pub spooled: Spooled,
     /// Why no engine took it.
@@ -128,7 +128,7 @@ pub fn execute<H: Host>(host: &H, command: Command<'_>, marks: Marks<'_>) -> Exe
                 host,
                 *recording,
                 injection.take(),
-                Asked { command, variables: &variables, lines: asked },
+                RecordingInputs { command, variables: &variables, lines: asked },
                 &mut executed,
             );
         }
@@ -144,7 +144,7 @@ pub fn execute<H: Host>(host: &H, command: Command<'_>, marks: Marks<'_>) -> Exe
             });
             let lines = asked.zip(injected.as_ref()).and_then(|(asked, injected)| asked.seen(&injected.counts.lines));
             let spooled = spool.finish(&RunFinish { lines, ..finish_of(host, start.run_id, &executed.ended) });
-            executed.waiting = Some(Waiting { spooled, why: failure.to_string(), injected, notes });
+            executed.waiting = Some(SpooledRun { spooled, why: failure.to_string(), injected, notes });
         }
         Some(Reached::Nowhere(failure, error)) => {
             host.say(&format!("kino │ this run is not recorded: {failure}"));
@@ -159,7 +159,7 @@ pub fn execute<H: Host>(host: &H, command: Command<'_>, marks: Marks<'_>) -> Exe
 }
 
 /// What was executed, with what in its environment, and which lines it was asked about.
-struct Asked<'a> {
+struct RecordingInputs<'a> {
     command: Command<'a>,
     variables: &'a [(&'static str, OsString)],
     lines: Option<AskedLines>,
@@ -170,10 +170,10 @@ fn record<H: Host>(
     host: &H,
     recording: Recording<H::Client>,
     injection: Option<Injection<H::Client>>,
-    asked: Asked<'_>,
+    asked: RecordingInputs<'_>,
     executed: &mut Executed,
 ) {
-    let Asked { command, variables, lines } = asked;
+    let RecordingInputs { command, variables, lines } = asked;
     stragglers::wait(recording.start.run_id);
     let Recording { client, start, code, metric_points: points_before, rescue } = recording;
     let sink = Sink::Engine(client.clone(), Some(rescue.clone()));
@@ -193,7 +193,7 @@ fn record<H: Host>(
         }
         Err(failure) => match spooled.map_or_else(|| Ok(rescue.spool()?.finish(&question)), Ok::<_, SpoolError>) {
             Ok(spooled) => {
-                executed.waiting = Some(Waiting { spooled, why: failure.to_string(), injected, notes });
+                executed.waiting = Some(SpooledRun { spooled, why: failure.to_string(), injected, notes });
             }
             Err(_) => host.say(&format!("kino │ the end of this run is not recorded: {failure}")),
         },
@@ -204,7 +204,7 @@ fn record<H: Host>(
 ///
 /// # Errors
 /// Where it cannot be recorded; a command that did not start is none.
-pub(crate) fn execute_quietly<H: Host>(host: &H, command: Command<'_>) -> Result<(Run, Ended), H::Failure> {
+pub(crate) fn execute_quietly<H: Host>(host: &H, command: Command<'_>) -> Result<(Run, ChildExit), H::Failure> {
     let injection = inject(host, command.directory, None);
     let sinks = injection.as_ref().map(Injection::sinks);
     let mut registration = Registration::begin(host, command, Marks::default(), sinks, false)?;
@@ -241,7 +241,7 @@ fn variables<H: Host>(
     let (ids, code) = (&registration.ids, &registration.code.state);
     let Command { words, directory, .. } = command;
     let variable = |name: &str| host.variable(name);
-    let mut set = environment::variables(&Known { engine, ids, marks, code, words, directory }, variable);
+    let mut set = environment::variables(&EnvironmentInputs { engine, ids, marks, code, words, directory }, variable);
     if let Some(injection) = injection {
         let project = code.worktree.as_deref().map_or(directory, Path::new);
         set.extend(injection.variables(engine, project, variable));
@@ -260,7 +260,8 @@ fn variables<H: Host>(
 fn java_options<H: Host>(host: &H, code: &CodeState, command: Command<'_>) -> Option<(&'static str, OsString)> {
     let agent = host.java_agent()?;
     let (worktree, project) = (code.worktree.as_deref(), code.project.as_deref());
-    let program = service_name::program(command.words, Place { directory: command.directory, worktree, project });
+    let program =
+        service_name::program(command.words, WorkingDirectory { directory: command.directory, worktree, project });
     if let Some(instead) = java::build_tool(&program) {
         host.say(&format!(
             "kino │ {program}'s own JVM gets no agent, and so its tests have none; they get it by {instead}"
@@ -317,7 +318,7 @@ struct Tested<'a> {
     start: &'a RunStart,
     code: &'a Code,
     command: Command<'a>,
-    ended: &'a Ended,
+    ended: &'a ChildExit,
     /// Whether processes of the run have recorded tests.
     has_tests: bool,
 }
@@ -344,7 +345,7 @@ fn tests<H: Host>(
         (names::CODE_STATE, state.code_state.as_deref()),
     ]);
     let junit = host.junit();
-    let looked = suites::Looked {
+    let looked = suites::SuiteSearch {
         words: command.words,
         project: state.worktree.as_deref().map_or(command.directory, Path::new),
         junit: junit.as_deref(),
@@ -357,7 +358,7 @@ fn tests<H: Host>(
     suites::take_in(looked, deliver)
 }
 
-fn finish_of<H: Host>(host: &H, run: RunId, ended: &Ended) -> RunFinish {
+fn finish_of<H: Host>(host: &H, run: RunId, ended: &ChildExit) -> RunFinish {
     let (exit_code, signal) = match &ended.status {
         Ok(status) => (status.code(), status.signal()),
         Err(error) => (Some(i32::from(error.exit_code())), None),

@@ -21,7 +21,7 @@ const DEPTH_MAX: usize = 8;
 
 /// Where a command runs.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Place<'a> {
+pub(crate) struct WorkingDirectory<'a> {
     /// The working directory.
     pub(crate) directory: &'a Path,
     /// The root of the worktree that it is in.
@@ -64,7 +64,7 @@ const RUNNERS: &[&str] =
 const USUAL_FOLDERS: &[&str] = &["src", "dist", "build", "lib", "bin", "out", "scripts"];
 
 /// Returns what the service of a command is called: never empty where the command is not.
-pub(crate) fn service_name(words: &[OsString], place: Place<'_>) -> OsString {
+pub(crate) fn service_name(words: &[OsString], place: WorkingDirectory<'_>) -> OsString {
     let Some(program) = words.first() else { return OsString::new() };
     let texts: Option<Vec<String>> = words.iter().map(|word| word.to_str().map(str::to_owned)).collect();
     match texts {
@@ -74,7 +74,7 @@ pub(crate) fn service_name(words: &[OsString], place: Place<'_>) -> OsString {
 }
 
 /// Returns the name of the program behind whatever starts it, as far as that is sure: `mvn` for `nice mvn test`.
-pub(crate) fn program(words: &[OsString], place: Place<'_>) -> String {
+pub(crate) fn program(words: &[OsString], place: WorkingDirectory<'_>) -> String {
     let Some(mut words) = words.iter().map(|word| word.to_str().map(str::to_owned)).collect::<Option<Vec<String>>>()
     else {
         return String::new();
@@ -84,8 +84,8 @@ pub(crate) fn program(words: &[OsString], place: Place<'_>) -> String {
         let program = file_name(OsStr::new(word)).to_string_lossy().into_owned();
         let tools = TOOLS.iter().filter(|tool| tool.names.contains(&without_version(&program)));
         let command = tools.filter_map(|tool| tool.read(&words[1..], place)).find_map(|found| match found {
-            Found::Command(words) => Some(words),
-            Found::Name(_) => None,
+            ToolTarget::Command(words) => Some(words),
+            ToolTarget::Name(_) => None,
         });
         match command {
             Some(command) => words = command,
@@ -101,12 +101,12 @@ fn file_name(program: &OsStr) -> &OsStr {
 
 /// What a tool's words lead to.
 #[derive(Debug)]
-enum Found {
+enum ToolTarget {
     Name(String),
     Command(Vec<String>),
 }
 
-fn named(words: &[String], place: Place<'_>, depth: usize) -> String {
+fn named(words: &[String], place: WorkingDirectory<'_>, depth: usize) -> String {
     let Some(word) = words.first() else { return String::new() };
     let program = file_name(OsStr::new(word)).to_string_lossy().into_owned();
     let called = without_version(&program);
@@ -120,8 +120,8 @@ fn named(words: &[String], place: Place<'_>, depth: usize) -> String {
     let tools = TOOLS.iter().filter(|tool| tool.names.contains(&called));
     for tool in tools {
         match tool.read(&words[1..], place) {
-            Some(Found::Name(name)) if !name.is_empty() => return name,
-            Some(Found::Command(words)) if depth < DEPTH_MAX && !words.is_empty() => {
+            Some(ToolTarget::Name(name)) if !name.is_empty() => return name,
+            Some(ToolTarget::Command(words)) if depth < DEPTH_MAX && !words.is_empty() => {
                 return named(&words, place, depth + 1);
             }
             _ => {}
@@ -160,7 +160,7 @@ fn without_version(program: &str) -> &str {
 
 impl Tool {
     /// What these words, behind the tool's own, lead to; `None` where that is not sure.
-    fn read(&self, words: &[String], place: Place<'_>) -> Option<Found> {
+    fn read(&self, words: &[String], place: WorkingDirectory<'_>) -> Option<ToolTarget> {
         let mut at = 0;
         let mut letters = String::new();
         for subcommand in self.subcommand {
@@ -172,7 +172,7 @@ impl Tool {
         }
         let end = match (self.options(words, &mut at, &mut letters), self.then) {
             // Whatever the option, what runs is the project's.
-            (None, Then::Project) => return Some(Found::Name(folder(place.directory, place))),
+            (None, Then::Project) => return Some(ToolTarget::Name(folder(place.directory, place))),
             (end, _) => end?,
         };
         if let End::Runs(runs) = end {
@@ -184,16 +184,16 @@ impl Tool {
         let rest = words.get(at + self.operands..).unwrap_or_default();
         let first = rest.first();
         Some(match self.then {
-            Then::Command => Found::Command(rest.to_vec()),
+            Then::Command => ToolTarget::Command(rest.to_vec()),
             Then::Package => {
                 let package = first?.rsplit('/').next()?.split('@').next().filter(|name| !name.is_empty())?.to_owned();
-                Found::Command([&[package], &rest[1..]].concat())
+                ToolTarget::Command([&[package], &rest[1..]].concat())
             }
-            Then::Shell if letters.contains('c') => Found::Command(simple_command(first?)?),
-            Then::Shell | Then::Script => Found::Name(script(first?, place)),
-            Then::Class if is_script(first?) => Found::Name(script(first?, place)),
-            Then::Class => Found::Name(first?.rsplit(['.', '/']).next()?.to_owned()),
-            Then::Project => Found::Name(folder(place.directory, place)),
+            Then::Shell if letters.contains('c') => ToolTarget::Command(simple_command(first?)?),
+            Then::Shell | Then::Script => ToolTarget::Name(script(first?, place)),
+            Then::Class if is_script(first?) => ToolTarget::Name(script(first?, place)),
+            Then::Class => ToolTarget::Name(first?.rsplit(['.', '/']).next()?.to_owned()),
+            Then::Project => ToolTarget::Name(folder(place.directory, place)),
         })
     }
 
@@ -273,7 +273,7 @@ enum Letters {
 }
 
 /// What a module, or an archive, is called. A module that is itself a tool here is looked through.
-fn module(name: &str, rest: &[String], place: Place<'_>) -> Found {
+fn module(name: &str, rest: &[String], place: WorkingDirectory<'_>) -> ToolTarget {
     let tool = match name {
         "coverage" => Some("coverage"),
         "opentelemetry.instrumentation.auto_instrumentation" => Some("opentelemetry-instrument"),
@@ -281,12 +281,12 @@ fn module(name: &str, rest: &[String], place: Place<'_>) -> Found {
         _ => None,
     };
     if let Some(tool) = tool {
-        return Found::Command([&[tool.to_owned()], rest].concat());
+        return ToolTarget::Command([&[tool.to_owned()], rest].concat());
     }
     if is_script(name) {
-        return Found::Name(script(name, place));
+        return ToolTarget::Name(script(name, place));
     }
-    Found::Name(name.strip_suffix(".__main__").unwrap_or(name).to_owned())
+    ToolTarget::Name(name.strip_suffix(".__main__").unwrap_or(name).to_owned())
 }
 
 fn is_assignment(word: &str) -> bool {
@@ -303,7 +303,7 @@ fn is_script(word: &str) -> bool {
 }
 
 /// What a script is called: its name without the suffix; a folder, and a script with a name that many have, as the folder.
-fn script(word: &str, place: Place<'_>) -> String {
+fn script(word: &str, place: WorkingDirectory<'_>) -> String {
     let path = place.directory.join(word);
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let stem = if is_script(&name) { name.rsplit_once('.').map_or(name.as_str(), |(stem, _)| stem) } else { &name };
@@ -318,7 +318,7 @@ fn script(word: &str, place: Place<'_>) -> String {
 }
 
 /// What a folder is called: as the project where it is a worktree's root; folders that many projects have are passed by.
-fn folder(path: &Path, place: Place<'_>) -> String {
+fn folder(path: &Path, place: WorkingDirectory<'_>) -> String {
     let mut plain = PathBuf::new();
     for component in path.components() {
         match component {
@@ -392,8 +392,8 @@ fn simple_command(line: &str) -> Option<Vec<String>> {
 mod tests {
     use super::*;
 
-    fn place() -> Place<'static> {
-        Place {
+    fn place() -> WorkingDirectory<'static> {
+        WorkingDirectory {
             directory: Path::new("/home/me/shop/api"),
             worktree: Some("/home/me/shop"),
             project: Some("/home/me/shop/.git"),
@@ -584,7 +584,7 @@ mod tests {
 
     #[test]
     fn the_root_of_any_worktree_is_called_as_the_project() {
-        let other = Place {
+        let other = WorkingDirectory {
             directory: Path::new("/home/me/.kino/scratch/tree.17"),
             worktree: Some("/home/me/.kino/scratch/tree.17"),
             project: Some("/home/me/shop/.git"),
@@ -593,9 +593,9 @@ mod tests {
         assert_eq!(name("node index.js", other), "shop");
         assert_eq!(name("npm run dev", other), "shop");
         assert_eq!(name("python src/main.py", other), "shop");
-        let bare = Place { project: Some("/srv/shop.git"), ..other };
+        let bare = WorkingDirectory { project: Some("/srv/shop.git"), ..other };
         assert_eq!(name("node .", bare), "shop");
-        let none = Place { directory: Path::new("/"), worktree: None, project: None };
+        let none = WorkingDirectory { directory: Path::new("/"), worktree: None, project: None };
         assert_eq!(name("node .", none), "node", "nothing has no name");
     }
 

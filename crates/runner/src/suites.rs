@@ -10,11 +10,11 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use kino_ingest::reports::{Place, Report, cargo_test, go_test, junit};
+use kino_ingest::reports::{Report, ReportContext, cargo_test, go_test, junit};
 use kino_ingest::{Encoding, Limits, otlp};
 use kino_model::{Resource, SpanId, TraceId, UnixNanos, Value};
 
-use crate::child::Ended;
+use crate::child::ChildExit;
 
 /// Reports of one run that are taken in.
 const FILES_MAX: usize = 1_000;
@@ -33,7 +33,7 @@ const BUILDERS: [&str; 6] = ["make", "just", "task", "mise", "sh", "bash"];
 
 /// A run whose tests are looked for.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Looked<'a> {
+pub(crate) struct SuiteSearch<'a> {
     /// The command.
     pub(crate) words: &'a [OsString],
     /// The project: the worktree, or the directory of the command. Globs are relative to it and stay inside.
@@ -43,7 +43,7 @@ pub(crate) struct Looked<'a> {
     /// Whether processes of the run have recorded tests.
     pub(crate) has_tests: bool,
     /// What the run wrote.
-    pub(crate) ended: &'a Ended,
+    pub(crate) ended: &'a ChildExit,
     /// The run's trace and span.
     pub(crate) above: (TraceId, SpanId),
     /// When the run began and ended, in Unix nanoseconds.
@@ -59,7 +59,7 @@ pub(crate) struct Looked<'a> {
 pub(crate) type Deliver<'a> = &'a dyn Fn(&[u8], u64) -> Result<(), String>;
 
 /// Takes the tests in; returns what there is to say of it, a sentence each.
-pub(crate) fn take_in(looked: Looked<'_>, deliver: Deliver<'_>) -> Vec<String> {
+pub(crate) fn take_in(looked: SuiteSearch<'_>, deliver: Deliver<'_>) -> Vec<String> {
     let mut notes = Vec::new();
     let mut reports: Vec<(&'static str, Report)> = Vec::new();
     if let Some(glob) = looked.junit {
@@ -73,7 +73,7 @@ pub(crate) fn take_in(looked: Looked<'_>, deliver: Deliver<'_>) -> Vec<String> {
         let (trace_id, parent) = looked.above;
         // The run's span id is random, so that no two runs of one trace share ids.
         let seed = u64::from_be_bytes(parent.0).wrapping_add((seed as u64) << 40);
-        let place = Place {
+        let place = ReportContext {
             trace_id,
             parent,
             resource: Arc::clone(looked.resource),
@@ -107,7 +107,7 @@ fn said(framework: &str, report: &Report) -> Vec<String> {
 }
 
 /// The tests in what the run wrote, where its command may have been cargo or go.
-fn of_text(looked: Looked<'_>, notes: &mut Vec<String>) -> Option<(&'static str, Report)> {
+fn of_text(looked: SuiteSearch<'_>, notes: &mut Vec<String>) -> Option<(&'static str, Report)> {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let runs = |tool: &str| may_run(looked.words, tool);
     if !runs("cargo") && !runs("go") {
@@ -136,7 +136,7 @@ fn may_run(words: &[OsString], tool: &str) -> bool {
 }
 
 /// The reports that the run wrote, of the files that the glob names.
-fn junit_files(glob: &str, looked: Looked<'_>, notes: &mut Vec<String>) -> Vec<Report> {
+fn junit_files(glob: &str, looked: SuiteSearch<'_>, notes: &mut Vec<String>) -> Vec<Report> {
     let Some(pattern) = Pattern::parse(glob) else {
         notes.push(format!(
             "[run] junit = {glob:?} is not read: a path of the project is expected, without .. and / before it"
@@ -144,7 +144,7 @@ fn junit_files(glob: &str, looked: Looked<'_>, notes: &mut Vec<String>) -> Vec<R
         return Vec::new();
     };
     let Ok(root) = looked.project.canonicalize() else { return Vec::new() };
-    let mut search = Search { pattern: &pattern, newer_than: looked.times.0 - TICK_NANOS, ..Search::default() };
+    let mut search = FileSearch { pattern: &pattern, newer_than: looked.times.0 - TICK_NANOS, ..FileSearch::default() };
     search.folder(&root, 0, &BTreeSet::from([0]));
     search.found.sort();
     let (found, beyond) = search.found.split_at(search.found.len().min(FILES_MAX));
@@ -181,7 +181,7 @@ fn files(count: usize) -> String {
     if count == 1 { "1 file".to_owned() } else { format!("{count} files") }
 }
 
-fn limits(looked: Looked<'_>) -> Limits {
+fn limits(looked: SuiteSearch<'_>) -> Limits {
     Limits { now: UnixNanos(looked.times.1), ..Limits::default() }
 }
 
@@ -209,11 +209,11 @@ fn bytes(path: &Path, root: &Path) -> Result<Vec<u8>, String> {
 /// A glob: parts between slashes, of which `**` is any number of folders; in the others `*` and `?` stand for characters.
 #[derive(Debug, Default)]
 struct Pattern {
-    parts: Vec<Part>,
+    parts: Vec<PatternPart>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
-enum Part {
+enum PatternPart {
     Folders,
     Name(Vec<char>),
 }
@@ -225,7 +225,8 @@ impl Pattern {
         if glob.is_empty() || path.components().any(|part| !matches!(part, Component::Normal(_) | Component::CurDir)) {
             return None;
         }
-        let part = |text: &str| if text == "**" { Part::Folders } else { Part::Name(text.chars().collect()) };
+        let part =
+            |text: &str| if text == "**" { PatternPart::Folders } else { PatternPart::Name(text.chars().collect()) };
         let parts = glob.split('/').filter(|text| !matches!(*text, "" | ".")).map(part).collect();
         Some(Self { parts })
     }
@@ -236,13 +237,13 @@ impl Pattern {
         let mut next = BTreeSet::new();
         for start in self.with_skipped(at) {
             match &self.parts[start] {
-                Part::Folders => drop(next.insert(start)),
-                Part::Name(pattern) if matches(pattern, &name) => drop(next.insert(start + 1)),
-                Part::Name(_) => {}
+                PatternPart::Folders => drop(next.insert(start)),
+                PatternPart::Name(pattern) if matches(pattern, &name) => drop(next.insert(start + 1)),
+                PatternPart::Name(_) => {}
             }
         }
         // Behind a last `**` any file may be.
-        let is_last = |at: &usize| at + 1 == self.parts.len() && self.parts[*at] == Part::Folders;
+        let is_last = |at: &usize| at + 1 == self.parts.len() && self.parts[*at] == PatternPart::Folders;
         let ends = next.contains(&self.parts.len()) || next.iter().any(is_last);
         next.retain(|at| *at < self.parts.len());
         (next, ends)
@@ -253,7 +254,7 @@ impl Pattern {
         let mut all = BTreeSet::new();
         for start in at {
             let mut start = *start;
-            while start < self.parts.len() && all.insert(start) && self.parts[start] == Part::Folders {
+            while start < self.parts.len() && all.insert(start) && self.parts[start] == PatternPart::Folders {
                 start += 1;
             }
         }
@@ -286,7 +287,7 @@ fn matches(pattern: &[char], name: &[char]) -> bool {
 }
 
 /// A walk through the folders in which a file may match.
-struct Search<'p> {
+struct FileSearch<'p> {
     pattern: &'p Pattern,
     newer_than: i64,
     found: Vec<PathBuf>,
@@ -297,13 +298,13 @@ struct Search<'p> {
 
 static NOTHING: Pattern = Pattern { parts: Vec::new() };
 
-impl Default for Search<'_> {
+impl Default for FileSearch<'_> {
     fn default() -> Self {
         Self { pattern: &NOTHING, newer_than: 0, found: Vec::new(), entries: 0, links: 0, is_stopped: false }
     }
 }
 
-impl Search<'_> {
+impl FileSearch<'_> {
     fn folder(&mut self, folder: &Path, depth: usize, at: &BTreeSet<usize>) {
         if depth >= DEPTH_MAX {
             self.is_stopped = true;
@@ -350,7 +351,7 @@ mod tests {
             fs::write(path, "").unwrap();
         }
         let pattern = Pattern::parse(glob).unwrap();
-        let mut search = Search { pattern: &pattern, ..Search::default() };
+        let mut search = FileSearch { pattern: &pattern, ..FileSearch::default() };
         search.folder(folder.path(), 0, &BTreeSet::from([0]));
         let mut names: Vec<String> = search
             .found
@@ -410,10 +411,10 @@ mod tests {
         std::os::unix::fs::symlink(outside.path(), folder.path().join("folder")).unwrap();
         fs::write(folder.path().join("b.xml"), "<testsuite/>").unwrap();
         let pattern = Pattern::parse("**/*.xml").unwrap();
-        let mut search = Search { pattern: &pattern, ..Search::default() };
+        let mut search = FileSearch { pattern: &pattern, ..FileSearch::default() };
         search.folder(folder.path(), 0, &BTreeSet::from([0]));
         assert_eq!((search.found, search.links), (vec![folder.path().join("b.xml")], 1));
-        let mut later = Search { pattern: &pattern, newer_than: i64::MAX, ..Search::default() };
+        let mut later = FileSearch { pattern: &pattern, newer_than: i64::MAX, ..FileSearch::default() };
         later.folder(folder.path(), 0, &BTreeSet::from([0]));
         assert!(later.found.is_empty());
         let root = folder.path().canonicalize().unwrap();

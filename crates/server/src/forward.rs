@@ -81,14 +81,14 @@ pub enum ForwardError {
 
 /// An endpoint that requests can be sent to.
 #[derive(Debug)]
-pub(crate) struct Target {
+pub(crate) struct ForwardTarget {
     base: String,
     host: String,
     port: u16,
     headers: HeaderMap,
 }
 
-impl Target {
+impl ForwardTarget {
     /// Reads what was given; `None` where nothing is passed on.
     pub(crate) fn of(forward: &Forward) -> Result<Option<Self>, ForwardError> {
         let Some(url) = &forward.url else { return Ok(None) };
@@ -163,11 +163,11 @@ fn headers(forward: &Forward) -> Result<HeaderMap, ForwardError> {
 /// An endpoint over HTTP.
 pub(crate) struct HttpPeer {
     agent: ureq::Agent,
-    target: Target,
+    target: ForwardTarget,
 }
 
 impl HttpPeer {
-    pub(crate) fn new(target: Target, version: &str) -> Self {
+    pub(crate) fn new(target: ForwardTarget, version: &str) -> Self {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             // The environment's proxies are for other programs: recordings go where it was said.
@@ -270,9 +270,9 @@ fn rejected_in(answer: &[u8]) -> Result<u64, WireError> {
 mod tests {
     use super::*;
 
-    fn target(url: &str, insecure: bool) -> Result<Target, ForwardError> {
+    fn target(url: &str, insecure: bool) -> Result<ForwardTarget, ForwardError> {
         let forward = Forward { url: Some(url.to_owned()), insecure, ..Forward::default() };
-        Target::of(&forward).map(|target| target.unwrap())
+        ForwardTarget::of(&forward).map(|target| target.unwrap())
     }
 
     #[test]
@@ -312,7 +312,7 @@ mod tests {
         for (name, value) in [("Host", "hush"), ("kino-forwarders", "hush"), ("a b", "hush"), ("a", "hush\r\nb: c")] {
             let headers = [(name.to_owned(), value.to_owned())].into_iter().collect();
             let url = Some("http://127.0.0.1:1".to_owned());
-            let refused = Target::of(&Forward { url, headers, ..Forward::default() }).unwrap_err().to_string();
+            let refused = ForwardTarget::of(&Forward { url, headers, ..Forward::default() }).unwrap_err().to_string();
             assert!(refused.contains(name) && !refused.contains("hush"), "{refused}");
         }
     }

@@ -179,15 +179,15 @@ fn private() -> OpenOptions {
 #[derive(Debug)]
 pub(crate) struct Keys {
     home: PathBuf,
-    configured: Vec<Known>,
-    stored: Mutex<(Option<Stamp>, Arc<Vec<Known>>)>,
+    configured: Vec<KeyEntry>,
+    stored: Mutex<(Option<Stamp>, Arc<Vec<KeyEntry>>)>,
 }
 
 /// The file's device, inode, change time and size when it was read.
 type Stamp = (u64, u64, i64, i64, u64);
 
 #[derive(Debug)]
-struct Known {
+struct KeyEntry {
     hash: Vec<u8>,
     scopes: Vec<Access>,
 }
@@ -225,7 +225,7 @@ impl Keys {
     }
 
     /// Returns the keys of the file, which is read again when it has changed.
-    fn stored(&self) -> Arc<Vec<Known>> {
+    fn stored(&self) -> Arc<Vec<KeyEntry>> {
         let stamp = fs::metadata(self.home.join(KEY_FILE)).ok();
         let stamp = stamp.map(|file| (file.dev(), file.ino(), file.ctime(), file.ctime_nsec(), file.size()));
         let mut stored = self.stored.lock().unwrap_or_else(PoisonError::into_inner);
@@ -243,10 +243,10 @@ impl Keys {
     }
 }
 
-fn known(name: &str, sha256: &str, scopes: &[Access]) -> Result<Known, KeyError> {
+fn known(name: &str, sha256: &str, scopes: &[Access]) -> Result<KeyEntry, KeyError> {
     let hash = from_hex(sha256).filter(|hash| hash.len() == 32);
     let hash = hash.ok_or_else(|| KeyError::Hash(name.to_owned()))?;
-    Ok(Known { hash, scopes: scopes.to_vec() })
+    Ok(KeyEntry { hash, scopes: scopes.to_vec() })
 }
 
 /// Returns the SHA-256 of some bytes.

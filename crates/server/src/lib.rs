@@ -32,5 +32,5 @@ mod socket;
 pub use engine_file::ENGINE_FILE;
 pub use forward::ForwardError;
 pub use keys::{KeyError, StoredKey};
-pub use serve::{Programs, Running, ServeError, ServerConfig, serve, serve_with_programs};
+pub use serve::{Programs, RunningServer, ServeError, ServerConfig, serve, serve_with_programs};
 pub use socket::{SocketError, SocketPlaces};

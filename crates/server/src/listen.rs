@@ -14,9 +14,9 @@ const DEFAULT_OTLP_GRPC: &str = "127.0.0.1:4317";
 const DEFAULT_OTLP_HTTP: &str = "127.0.0.1:4318";
 const DEFAULT_HTTP: &str = "127.0.0.1:4319";
 
-/// The open listeners.
+/// The sockets that accept connections, and where.
 #[derive(Debug)]
-pub(crate) struct Open {
+pub(crate) struct OpenListeners {
     pub(crate) http: TcpListener,
     pub(crate) otlp_grpc: TcpListener,
     pub(crate) otlp_http: TcpListener,
@@ -25,7 +25,7 @@ pub(crate) struct Open {
     pub(crate) notes: Vec<String>,
 }
 
-pub(crate) async fn open(config: &Listen, keys: bool) -> Result<Open, ServeError> {
+pub(crate) async fn open(config: &Listen, keys: bool) -> Result<OpenListeners, ServeError> {
     let mut notes = Vec::new();
     let http = one("--addr", config.addr.as_deref(), DEFAULT_HTTP, keys, &mut notes).await?;
     let otlp_grpc = one("--otlp-grpc", config.otlp_grpc.as_deref(), DEFAULT_OTLP_GRPC, keys, &mut notes).await?;
@@ -35,7 +35,7 @@ pub(crate) async fn open(config: &Listen, keys: bool) -> Result<Open, ServeError
     };
     let addresses =
         Listeners { http: address(&http)?, otlp_grpc: address(&otlp_grpc)?, otlp_http: address(&otlp_http)? };
-    Ok(Open { http, otlp_grpc, otlp_http, addresses, notes })
+    Ok(OpenListeners { http, otlp_grpc, otlp_http, addresses, notes })
 }
 
 /// Opens one listener. Fails where a chosen address is busy; takes a free port instead of a default one that is.

@@ -11,7 +11,7 @@ use kino_wire::forward::{ForwardState, Forwarding};
 pub(crate) async fn text(engine: &Engine) -> Result<String, Problem> {
     let status = engine.store_stats().await?;
     let metrics = engine.metrics().snapshot();
-    let mut page = Page(String::new());
+    let mut page = MetricsPage(String::new());
     page.counters("kino_accepted_rows_total", "Rows acknowledged since the start.", "table", &metrics.accepted);
     page.counters("kino_refused_requests_total", "Requests refused whole since the start.", "reason", &metrics.refused);
     page.counters("kino_issues_total", "What was refused or mended since the store was made.", "issue", &status.issues);
@@ -51,9 +51,9 @@ pub(crate) async fn text(engine: &Engine) -> Result<String, Problem> {
     Ok(page.0)
 }
 
-struct Page(String);
+struct MetricsPage(String);
 
-impl Page {
+impl MetricsPage {
     fn line(&mut self, line: fmt::Arguments<'_>) {
         writeln!(self.0, "{line}").expect("writing to a String succeeds");
     }

@@ -33,14 +33,14 @@ pub(crate) async fn end_on_revocation(State(guard): State<Guard>, request: Reque
         // The owner's token, or a key that the route refuses.
         return next.run(request).await;
     }
-    let mut revoked: Ended = Box::pin(revoked(guard, caller, scopes));
+    let mut revoked: EndOfAccess = Box::pin(revoked(guard, caller, scopes));
     tokio::select! {
         response = next.run(request) => response.map(|body| Body::new(RevocableBody { body, revoked: Some(revoked) })),
         () = &mut revoked => unauthorized(&Revoked.to_string()),
     }
 }
 
-type Ended = Pin<Box<dyn Future<Output = ()> + Send>>;
+type EndOfAccess = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Returns once the key no longer allows all of `scopes`.
 async fn revoked(guard: Guard, caller: Vec<u8>, scopes: Vec<Access>) {
@@ -57,7 +57,7 @@ async fn revoked(guard: Guard, caller: Vec<u8>, scopes: Vec<Access>) {
 struct RevocableBody {
     body: Body,
     /// `None` once the key is revoked.
-    revoked: Option<Ended>,
+    revoked: Option<EndOfAccess>,
 }
 
 impl HttpBody for RevocableBody {

@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 
 use crate::api::Mcp;
 use crate::descriptors::Shares;
-use crate::forward::{ForwardError, HttpPeer, Target};
+use crate::forward::{ForwardError, ForwardTarget, HttpPeer};
 use crate::guard::{Guard, Owner};
 use crate::keys::{KeyError, Keys};
 use crate::otlp::Otlp;
@@ -44,9 +44,9 @@ pub struct ServerConfig {
     pub signals: bool,
 }
 
-/// A running server.
+/// A server between its start and its end.
 #[derive(Debug)]
-pub struct Running {
+pub struct RunningServer {
     /// Where it listens.
     pub listeners: Listeners,
     /// Sentences for a person: default ports that were busy.
@@ -131,7 +131,7 @@ impl ServeError {
 ///
 /// # Errors
 /// As [`ServeError`] says; nothing is left open then.
-pub async fn serve(config: ServerConfig, clock: Arc<dyn Clock>) -> Result<Running, ServeError> {
+pub async fn serve(config: ServerConfig, clock: Arc<dyn Clock>) -> Result<RunningServer, ServeError> {
     serve_with_programs(config, clock, Programs::default()).await
 }
 
@@ -152,7 +152,7 @@ pub async fn serve_with_programs(
     config: ServerConfig,
     clock: Arc<dyn Clock>,
     programs: Programs,
-) -> Result<Running, ServeError> {
+) -> Result<RunningServer, ServeError> {
     // It blocks for milliseconds, while nothing else runs yet.
     let claim = Claim::of(&config.engine.home).map_err(kino_engine::OpenError::from)?;
     let queued = QueuedListeners::open(&config, clock.now()).await?;
@@ -165,9 +165,9 @@ pub async fn serve_with_programs(
 
 /// Listeners that are open but not served yet: their connections queue.
 struct QueuedListeners {
-    open: listen::Open,
+    open: listen::OpenListeners,
     /// Where recordings are passed on to; `None` where they are not.
-    target: Option<Target>,
+    target: Option<ForwardTarget>,
     guard: Guard,
     file: EngineFile,
 }
@@ -177,7 +177,7 @@ impl QueuedListeners {
         let listen = &config.engine.listen;
         let token = kino_engine::random_hex().map_err(|source| ServeError::Listener { source })?;
         let keys = Keys::new(&config.engine.home, &config.engine.keys)?;
-        let target = Target::of(&config.engine.forward)?;
+        let target = ForwardTarget::of(&config.engine.forward)?;
         let mut open = listen::open(listen, keys.exist()).await?;
         if let Some(target) = &target {
             target.refuse_own(&open.addresses)?;
@@ -201,7 +201,7 @@ impl QueuedListeners {
     }
 }
 
-impl Running {
+impl RunningServer {
     /// Waits until the engine has been stopped and has flushed everything.
     ///
     /// # Errors
@@ -217,11 +217,11 @@ async fn start(
     queued: QueuedListeners,
     clock: Arc<dyn Clock>,
     programs: Programs,
-) -> Result<Running, ServeError> {
+) -> Result<RunningServer, ServeError> {
     let version = &config.version;
     let (engine, report) = Engine::open_claimed(claim, config.engine.clone(), version, Arc::clone(&clock)).await?;
     match serve_opened(config, &engine, queued, clock, programs) {
-        Ok((listeners, notes, ended)) => Ok(Running { listeners, notes, report, engine, ended }),
+        Ok((listeners, notes, ended)) => Ok(RunningServer { listeners, notes, report, engine, ended }),
         Err(error) => {
             if let Err(close) = engine.close().await {
                 tracing::warn!(error = %close, "failed to close the store after a failed start");

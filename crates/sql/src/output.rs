@@ -13,10 +13,10 @@ use datafusion::arrow::util::pretty::pretty_format_batches_with_schema;
 use kino_wire::Damage;
 use serde_json::json;
 
-use crate::query::Answer;
+use crate::query::QueryAnswer;
 
 /// Writes the answer to standard output.
-pub(crate) fn print(answer: &Answer, as_json: bool) -> anyhow::Result<()> {
+pub(crate) fn print(answer: &QueryAnswer, as_json: bool) -> anyhow::Result<()> {
     let mut out = io::BufWriter::new(io::stdout().lock());
     let written = if as_json { write_json(&mut out, answer) } else { write_table(&mut out, answer) };
     match written.and_then(|()| Ok(out.flush()?)) {
@@ -40,7 +40,7 @@ fn clean(text: &str) -> String {
     text.chars().map(|c| if is_harmful(c) { '\u{fffd}' } else { c }).collect()
 }
 
-fn write_json(out: &mut impl Write, answer: &Answer) -> anyhow::Result<()> {
+fn write_json(out: &mut impl Write, answer: &QueryAnswer) -> anyhow::Result<()> {
     let columns: Vec<_> = answer
         .schema
         .fields()
@@ -60,7 +60,7 @@ fn write_json(out: &mut impl Write, answer: &Answer) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn write_table(out: &mut impl Write, answer: &Answer) -> anyhow::Result<()> {
+fn write_table(out: &mut impl Write, answer: &QueryAnswer) -> anyhow::Result<()> {
     let table = pretty_format_batches_with_schema(answer.schema.clone(), &answer.batches)?;
     writeln!(out, "{}", clean(&table.to_string()))?;
     let rows = row_count(answer);
@@ -75,6 +75,6 @@ fn write_table(out: &mut impl Write, answer: &Answer) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn row_count(answer: &Answer) -> usize {
+fn row_count(answer: &QueryAnswer) -> usize {
     answer.batches.iter().map(RecordBatch::num_rows).sum()
 }

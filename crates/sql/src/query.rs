@@ -30,7 +30,7 @@ pub(crate) struct Limits {
 
 /// What a query gave.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct QueryAnswer {
     /// The columns.
     pub schema: SchemaRef,
     /// The rows, at most as many as the limit.
@@ -50,7 +50,7 @@ pub(crate) struct Damaged(String);
 ///
 /// Time runs out whatever the query does: the clock is the calling thread's, because operators in tight loops give a
 /// timer among the runtime's tasks no turn. What then still runs ends with the process.
-pub(crate) fn run(snapshot: Snapshot, sql: String, limits: Limits) -> anyhow::Result<Answer> {
+pub(crate) fn run(snapshot: Snapshot, sql: String, limits: Limits) -> anyhow::Result<QueryAnswer> {
     let runtime = tokio::runtime::Builder::new_multi_thread().build()?;
     let (done, waiting) = std::sync::mpsc::sync_channel(1);
     runtime.spawn(async move {
@@ -60,7 +60,7 @@ pub(crate) fn run(snapshot: Snapshot, sql: String, limits: Limits) -> anyhow::Re
             let answer = answer(&context, &sql, limits.rows).await;
             match snapshot.lake.damage() {
                 Some(damage) => Err(Damaged(damage.to_owned()).into()),
-                None => Ok(Answer { damage: snapshot.damage, ..answer? }),
+                None => Ok(QueryAnswer { damage: snapshot.damage, ..answer? }),
             }
         };
         // No client waits any more where time has run out.
@@ -94,7 +94,7 @@ fn context(limits: &Limits) -> anyhow::Result<SessionContext> {
     Ok(SessionContext::new_with_state(state))
 }
 
-async fn answer(context: &SessionContext, sql: &str, rows_max: usize) -> anyhow::Result<Answer> {
+async fn answer(context: &SessionContext, sql: &str, rows_max: usize) -> anyhow::Result<QueryAnswer> {
     let read_only = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
     let query = context.sql_with_options(sql, read_only).await.context("failed to plan the query")?;
     let schema = Arc::clone(query.schema().inner());
@@ -104,10 +104,10 @@ async fn answer(context: &SessionContext, sql: &str, rows_max: usize) -> anyhow:
     while let Some(batch) = stream.try_next().await.context("failed to run the query")? {
         if batch.num_rows() > rows_left {
             batches.push(batch.slice(0, rows_left));
-            return Ok(Answer { schema, batches, more: true, damage: None });
+            return Ok(QueryAnswer { schema, batches, more: true, damage: None });
         }
         rows_left -= batch.num_rows();
         batches.push(batch);
     }
-    Ok(Answer { schema, batches, more: false, damage: None })
+    Ok(QueryAnswer { schema, batches, more: false, damage: None })
 }

@@ -17,7 +17,7 @@ use std::path::Path;
 use kino_model::{BlobHash, TraceId};
 
 use crate::error::CatalogError;
-use kino_lake::blobs::Place;
+use kino_lake::blobs::BlobLocation;
 use kino_lake::describe::Inventory;
 use kino_lake::entry::{GroupRow, PackRow};
 use kino_lake::group::{FileEntry, GroupId};
@@ -44,9 +44,9 @@ pub(crate) struct Leftover {
 
 /// The whole catalog, as a store reads it when it opens.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Loaded {
+pub(crate) struct CatalogContents {
     pub(crate) groups: Vec<GroupRow>,
-    pub(crate) packed: BTreeMap<BlobHash, Place>,
+    pub(crate) packed: BTreeMap<BlobHash, BlobLocation>,
     pub(crate) pack_sizes: BTreeMap<GroupId, u64>,
     pub(crate) damaged: Vec<DamagedEntry>,
     pub(crate) leftovers: Vec<Leftover>,
@@ -82,7 +82,7 @@ pub(crate) use state::EntryState;
 
 /// Groups, packs and the log's position. A change is durable when its method returns.
 pub(crate) trait Catalog: Debug + Send + Sync {
-    fn load(&self) -> Result<Loaded, CatalogError>;
+    fn load(&self) -> Result<CatalogContents, CatalogError>;
     /// Fails where the database was removed or replaced: what is written then is lost with the process.
     fn check(&self) -> std::io::Result<()>;
     /// Returns the lake as it is now.
@@ -136,7 +136,7 @@ pub(crate) struct PackUsage {
     pub(crate) id: GroupId,
     /// When it was written, or one of its blobs was last stored again, in Unix nanoseconds.
     pub(crate) since: i64,
-    pub(crate) blobs: BTreeMap<BlobHash, Place>,
+    pub(crate) blobs: BTreeMap<BlobHash, BlobLocation>,
     /// Those that a live group or a document names.
     pub(crate) needed: BTreeSet<BlobHash>,
 }

@@ -89,17 +89,17 @@ impl Store {
 }
 
 /// What is known of a trace before it is forgotten.
-struct Known {
+struct TraceExtent {
     start: UnixNanos,
     spans: u64,
 }
 
-fn total<'a>(known: impl Iterator<Item = &'a Known>) -> Forgotten {
+fn total<'a>(known: impl Iterator<Item = &'a TraceExtent>) -> Forgotten {
     known.fold(Forgotten::default(), |sum, trace| Forgotten { traces: sum.traces + 1, spans: sum.spans + trace.spans })
 }
 
 /// The traces that the store has spans of: these, or all. Repeats that no merge has met yet count each time.
-async fn known(snapshot: &mut Snapshot, ids: Option<&[TraceId]>) -> Result<BTreeMap<TraceId, Known>, StoreError> {
+async fn known(snapshot: &mut Snapshot, ids: Option<&[TraceId]>) -> Result<BTreeMap<TraceId, TraceExtent>, StoreError> {
     loop {
         match known_once(snapshot, ids).await {
             Err(error) if snapshot.leave_out_damaged(&error) => {}
@@ -108,7 +108,7 @@ async fn known(snapshot: &mut Snapshot, ids: Option<&[TraceId]>) -> Result<BTree
     }
 }
 
-async fn known_once(snapshot: &Snapshot, ids: Option<&[TraceId]>) -> Result<BTreeMap<TraceId, Known>, ScanError> {
+async fn known_once(snapshot: &Snapshot, ids: Option<&[TraceId]>) -> Result<BTreeMap<TraceId, TraceExtent>, ScanError> {
     let mut known = BTreeMap::new();
     let mut add = |batch: &RecordBatch| {
         let (Some(traces), Some(starts)) = (columns::ids(batch, "trace_id"), columns::int64(batch, "start_unix_nanos"))
@@ -121,7 +121,7 @@ async fn known_once(snapshot: &Snapshot, ids: Option<&[TraceId]>) -> Result<BTre
                 continue;
             }
             let start = UnixNanos(starts.value(row));
-            let trace = known.entry(id).or_insert(Known { start, spans: 0 });
+            let trace = known.entry(id).or_insert(TraceExtent { start, spans: 0 });
             trace.start = trace.start.min(start);
             trace.spans += 1;
         }

@@ -81,7 +81,7 @@ pub(crate) struct View {
     /// Groups and packs that cannot be read: left out of every answer until a restart finds them whole.
     pub(crate) quarantined: BTreeMap<GroupId, Quarantined>,
     /// The places of blobs in packs of the lake.
-    pub(crate) packed: BTreeMap<BlobHash, kino_lake::blobs::Place>,
+    pub(crate) packed: BTreeMap<BlobHash, kino_lake::blobs::BlobLocation>,
     /// The sizes of packs, in bytes.
     pub(crate) pack_sizes: BTreeMap<GroupId, u64>,
     /// Blobs that the live groups' spans name.

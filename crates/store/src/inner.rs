@@ -21,7 +21,7 @@ use crate::lock::{self, HomeLock, HomeMark};
 use crate::retained::{Exempt, RetentionState, Retired};
 use crate::snapshot::{Caches, Snapshot};
 use crate::storage::Storage;
-use crate::wal::segment::{Kind, PAYLOAD_MAX, check_of};
+use crate::wal::segment::{PAYLOAD_MAX, RecordKind, check_of};
 use crate::wal::writer::{Append, Frozen, RETRY_AFTER, Writer};
 use crate::written::Written;
 use kino_lake::group::{Group, GroupId};
@@ -120,7 +120,7 @@ impl Inner {
     /// was reserved for the record.
     pub(crate) async fn log(
         &self,
-        kind: Kind,
+        kind: RecordKind,
         payload: Payload,
         content: Content,
         reserved: Scratch,

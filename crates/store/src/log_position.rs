@@ -16,13 +16,13 @@ pub struct LogPosition {
 /// What stays for the reader.
 #[derive(Debug, Default)]
 pub(crate) struct RetainedLog {
-    state: Mutex<State>,
+    state: Mutex<ReleasedLog>,
     /// One removal at a time.
     pub(crate) removing: Mutex<()>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct State {
+pub(crate) struct ReleasedLog {
     /// Up to where the reader needs nothing any more; `None` until it says so.
     pub(crate) released: Option<LogPosition>,
     /// Segments before this were removed: released, or unread and counted.
@@ -31,7 +31,7 @@ pub(crate) struct State {
     pub(crate) bytes: u64,
 }
 
-impl State {
+impl ReleasedLog {
     /// Notes that segments before this are gone.
     pub(crate) fn gone_before(&mut self, segment: u64) {
         self.dropped_before = self.dropped_before.max(segment);
@@ -39,7 +39,7 @@ impl State {
 }
 
 impl RetainedLog {
-    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn state(&self) -> MutexGuard<'_, ReleasedLog> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -23,13 +23,13 @@ use crate::config::StoreConfig;
 use crate::disk::{Disk, SystemDisk};
 use crate::documents::COPY;
 use crate::error::OpenError;
-use crate::recognise::Names;
+use crate::recognise::NumberedFiles;
 use crate::recover::DATABASE;
 use crate::storage::{ASIDE, Storage};
 use crate::wal;
 use crate::wal::replay::replay;
 use crate::written::INVENTORY_COPY;
-use kino_lake::blobs::{self, Place};
+use kino_lake::blobs::{self, BlobLocation};
 use kino_lake::describe::{Described, Inventory, read_manifest};
 use kino_lake::entry::{GroupRow, PackRow};
 use kino_lake::group::GroupId;
@@ -149,7 +149,12 @@ pub fn rebuild_on(config: &StoreConfig, clock: &dyn Clock, disk: &Arc<dyn Disk>)
 }
 
 /// The last inventory that can be read.
-fn last_inventory(disk: &dyn Disk, lake: &Path, names: &Names, rebuilt: &mut Rebuilt) -> Result<Inventory, OpenError> {
+fn last_inventory(
+    disk: &dyn Disk,
+    lake: &Path,
+    names: &NumberedFiles,
+    rebuilt: &mut Rebuilt,
+) -> Result<Inventory, OpenError> {
     let mut why = "there is none: no engine of this version has opened it".to_owned();
     let mut last = 0;
     for (number, path) in names.get(INVENTORIES).into_iter().flatten().rev() {
@@ -180,7 +185,7 @@ fn copied_inventory(disk: &dyn Disk, home: &Path, lake: &Path) -> Option<Invento
     copied.groups.iter().chain(&copied.packs).all(is_described).then_some(copied)
 }
 
-fn use_copy(mut copied: Inventory, names: &Names, rebuilt: &mut Rebuilt) -> Inventory {
+fn use_copy(mut copied: Inventory, names: &NumberedFiles, rebuilt: &mut Rebuilt) -> Inventory {
     (rebuilt.is_last_inventory_lost, rebuilt.is_inventory_of_copy) = (false, true);
     let numbers = names.get(INVENTORIES).into_iter().flatten().map(|(number, _)| *number);
     copied.sequence = numbers.fold(copied.sequence, u64::max);
@@ -223,7 +228,7 @@ fn verify_group(lake: &Path, row: &GroupRow, rebuilt: &mut Rebuilt) {
 /// A pack's values are called by the hashes of their content.
 fn verify_pack(disk: &dyn Disk, lake: &Path, row: &PackRow, rebuilt: &mut Rebuilt) {
     let bytes = disk.read(&lake.join(&row.path)).unwrap_or_default();
-    let is_whole = |(hash, place): (&BlobHash, &Place)| {
+    let is_whole = |(hash, place): (&BlobHash, &BlobLocation)| {
         let end = place.offset.checked_add(place.length)?;
         let frame = bytes.get(place.offset as usize..end as usize)?;
         blobs::unpack(*hash, *place, frame).ok()
@@ -241,7 +246,7 @@ fn verify_pack(disk: &dyn Disk, lake: &Path, row: &PackRow, rebuilt: &mut Rebuil
 fn clear_up(
     disk: &dyn Disk,
     lake: &Path,
-    names: &Names,
+    names: &NumberedFiles,
     restored: &mut Restored,
     rebuilt: &mut Rebuilt,
 ) -> io::Result<()> {

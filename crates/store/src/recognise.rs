@@ -11,11 +11,11 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
-use crate::catalog::Loaded;
+use crate::catalog::CatalogContents;
 use crate::disk::Disk;
 use crate::error::{OpenError, StoreError};
 use crate::written::{Lacking, Written};
-use kino_lake::blobs::Place;
+use kino_lake::blobs::BlobLocation;
 use kino_lake::describe::{Inventory, describe_group, describe_pack};
 use kino_lake::entry::PackRow;
 use kino_lake::group::GroupId;
@@ -23,10 +23,10 @@ use kino_lake::paths::pack_path;
 use kino_lake::paths::{INVENTORIES, MANIFESTS, manifest_path};
 
 /// Numbered files of the lake by folder, as [`crate::storage::Storage::names`] finds them.
-pub(crate) type Names = BTreeMap<&'static str, Vec<(u64, PathBuf)>>;
+pub(crate) type NumberedFiles = BTreeMap<&'static str, Vec<(u64, PathBuf)>>;
 
 /// Fails where there is a lake and no database: opening would make an empty one.
-pub(crate) fn expect_database(database: &Path, names: &Names, disk: &dyn Disk) -> Result<(), OpenError> {
+pub(crate) fn expect_database(database: &Path, names: &NumberedFiles, disk: &dyn Disk) -> Result<(), OpenError> {
     let is_empty = match disk.length(database) {
         Ok(length) => length == 0,
         Err(error) if error.kind() == io::ErrorKind::NotFound => true,
@@ -42,9 +42,9 @@ pub(crate) fn expect_database(database: &Path, names: &Names, disk: &dyn Disk) -
 /// Compares the catalog's state with the lake's files, and returns which of the lake's descriptions are to be written.
 pub(crate) fn recognise(
     database: &Path,
-    names: &Names,
+    names: &NumberedFiles,
     state: &Inventory,
-    loaded: &Loaded,
+    loaded: &CatalogContents,
     disk: &dyn Disk,
 ) -> Result<Written, OpenError> {
     let of = |folder: &str| names.get(folder).map(Vec::as_slice).unwrap_or_default();
@@ -91,14 +91,14 @@ pub(crate) fn recognise(
 /// The manifests of live groups and packs that are not among `described`.
 pub(crate) fn missing(
     state: &Inventory,
-    loaded: &Loaded,
+    loaded: &CatalogContents,
     described: &BTreeSet<u64>,
 ) -> Result<Vec<(String, Bytes)>, StoreError> {
     let mut missing = Vec::new();
     for row in loaded.groups.iter().filter(|row| !described.contains(&row.id.0)) {
         missing.push((manifest_path(row.id), describe_group(state.home, row)?));
     }
-    let mut places: BTreeMap<GroupId, BTreeMap<_, Place>> = BTreeMap::new();
+    let mut places: BTreeMap<GroupId, BTreeMap<_, BlobLocation>> = BTreeMap::new();
     for (hash, place) in &loaded.packed {
         places.entry(place.pack).or_default().insert(*hash, *place);
     }

@@ -10,7 +10,7 @@ use kino_model::Clock;
 use tokio::sync::watch;
 
 use crate::catalog::sqlite::SqliteCatalog;
-use crate::catalog::{Catalog, DamagedEntry, EntryState, Leftover, Loaded};
+use crate::catalog::{Catalog, CatalogContents, DamagedEntry, EntryState, Leftover};
 use crate::claim::Claim;
 use crate::config::StoreConfig;
 use crate::disk::Disk;
@@ -153,7 +153,7 @@ fn open_catalog(
     storage: &Storage,
     disk: &dyn Disk,
     report: &mut OpenReport,
-) -> Result<(Arc<SqliteCatalog>, Loaded, u64, Written), OpenError> {
+) -> Result<(Arc<SqliteCatalog>, CatalogContents, u64, Written), OpenError> {
     let database = home.join(DATABASE);
     let names = storage.names().map_err(|source| OpenError::Home { path: database.clone(), source })?;
     expect_database(&database, &names, disk)?;
@@ -184,7 +184,7 @@ fn open_catalog(
 
 /// Whether there must be a log, or the record of one: an engine made both and did not end in order. An earlier build
 /// did not note its end, but it made the folder.
-fn expects_log(loaded: &Loaded, has_folder: bool) -> bool {
+fn expects_log(loaded: &CatalogContents, has_folder: bool) -> bool {
     loaded.log_in_use.unwrap_or(!has_folder && loaded.wal_position > FIRST_POSITION)
 }
 
@@ -195,7 +195,7 @@ pub(crate) fn note_log_in_use(catalog: &dyn Catalog, in_use: bool) {
     }
 }
 
-fn fill_view(shared: &HotState, loaded: &Loaded, now: i64, report: &mut OpenReport) -> Vec<Retired> {
+fn fill_view(shared: &HotState, loaded: &CatalogContents, now: i64, report: &mut OpenReport) -> Vec<Retired> {
     let mut groups = Vec::with_capacity(loaded.groups.len());
     let mut view = shared.view();
     for row in &loaded.groups {

@@ -7,7 +7,7 @@ use kino_model::TraceId;
 
 mod clock_watch;
 
-pub(crate) use clock_watch::{ClockWatch, Seen};
+pub(crate) use clock_watch::{ClockReading, ClockWatch};
 
 use crate::catalog::Leftover;
 use kino_lake::group::{Group, GroupId, LakeTable};

@@ -12,7 +12,7 @@ use crate::error::ScanError;
 use crate::error::StoreError;
 use crate::inner::{Inner, blocking};
 use crate::kill_points::KillPoint;
-use crate::retained::{Retired, Seen};
+use crate::retained::{ClockReading, Retired};
 use kino_lake::blobs;
 use kino_lake::columns::{ids, int64, trace_id_at};
 use kino_lake::group::{Group, GroupId, LakeTable};
@@ -89,10 +89,11 @@ impl Inner {
     }
 
     /// Returns the clock as an earlier process recorded it last; else the last arrival in the lake.
-    async fn seen_before(self: &Arc<Self>) -> Result<Option<Seen>, StoreError> {
+    async fn seen_before(self: &Arc<Self>) -> Result<Option<ClockReading>, StoreError> {
         let inner = Arc::clone(self);
         let record = blocking(move || inner.documents.record(RECORD_KIND, RECORD_CLOCK)).await??;
-        let arrivals = || self.shared.view().groups.iter().map(|group| group.meta.arrival_max.0).max().map(Seen::at);
+        let arrivals =
+            || self.shared.view().groups.iter().map(|group| group.meta.arrival_max.0).max().map(ClockReading::at);
         Ok(record.and_then(|json| serde_json::from_value(json).ok()).or_else(arrivals))
     }
 
@@ -277,7 +278,7 @@ impl Inner {
         &self,
         pack: GroupId,
         wanted: &BTreeSet<BlobHash>,
-        places: &BTreeMap<BlobHash, blobs::Place>,
+        places: &BTreeMap<BlobHash, blobs::BlobLocation>,
     ) -> Result<BTreeMap<BlobHash, Bytes>, StoreError> {
         let mut read = BTreeMap::new();
         for hash in wanted {

@@ -43,7 +43,7 @@ mod window;
 pub(crate) use caches::Caches;
 pub use exceptions::{EventFilter, ExceptionRow};
 pub use filter::TraceFilter;
-pub use find::{Found, TraceSize};
+pub use find::{TracePage, TraceSize};
 pub use latest::LatestTraces;
 pub use operations::{NewestSpans, Operation, OperationFilter, Operations, SpanRef};
 pub use overlay::Overlay;

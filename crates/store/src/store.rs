@@ -21,7 +21,7 @@ use crate::recover::{self, OpenReport};
 use crate::retained::Exempt;
 use crate::snapshot::Snapshot;
 use crate::wal::payload;
-use crate::wal::segment::{Kind, PAYLOAD_MAX};
+use crate::wal::segment::{PAYLOAD_MAX, RecordKind};
 use kino_lake::blobs;
 
 /// Batches above this size are encoded on a blocking thread, so that other tasks go on: fewer bytes take less than a
@@ -105,7 +105,7 @@ impl Store {
             blocking(move || encode(&batch)).await.unwrap_or_else(|error| Err(error.to_string()))
         };
         match encoded {
-            Ok(payload) => self.inner.log(Kind::Batch, payload, Content::Batch(batch), reserved).await,
+            Ok(payload) => self.inner.log(RecordKind::Batch, payload, Content::Batch(batch), reserved).await,
             Err(error) => Err(AppendError::Io(std::io::Error::new(std::io::ErrorKind::InvalidData, error))),
         }
     }
@@ -187,7 +187,7 @@ impl Store {
         }
         let reserved = self.inner.admit(content.len() as u64)?;
         let blob = Content::Blob(hash, Bytes::copy_from_slice(content));
-        self.inner.log(Kind::Blob, Payload::of(content.to_vec()), blob, reserved).await?;
+        self.inner.log(RecordKind::Blob, Payload::of(content.to_vec()), blob, reserved).await?;
         Ok(hash)
     }
 

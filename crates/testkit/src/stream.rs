@@ -46,14 +46,14 @@ pub struct RequestStream {
 
 #[derive(Debug)]
 struct Template {
-    now: Part,
+    now: StreamPart,
     /// The roots that come late.
-    late: Part,
+    late: StreamPart,
 }
 
 /// A request, or a part of one.
 #[derive(Debug)]
-struct Part {
+struct StreamPart {
     bytes: Vec<u8>,
     patches: Vec<Patch>,
     spans: usize,
@@ -158,11 +158,11 @@ impl Template {
         let (late, now): (Vec<Span>, Vec<Span>) = spans.into_iter().partition(is_late);
         let numbers: HashMap<SpanId, u64> =
             now.iter().chain(&late).map(|span| (span.span_id, number(span.span_id.0))).collect();
-        Self { now: Part::new(&now, &numbers), late: Part::new(&late, &numbers) }
+        Self { now: StreamPart::new(&now, &numbers), late: StreamPart::new(&late, &numbers) }
     }
 }
 
-impl Part {
+impl StreamPart {
     fn new(spans: &[Span], numbers: &HashMap<SpanId, u64>) -> Self {
         let (bytes, offsets) = traces_request_with_offsets(spans);
         let patches = offsets.into_iter().map(|(index, at)| {

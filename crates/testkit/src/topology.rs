@@ -66,7 +66,7 @@ enum Callee {
 
 /// What is wrong with a service.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Kind {
+pub enum FaultKind {
     /// Everything that the service does itself takes this many times as long.
     Slow(f64),
     /// Calls of the service arrive this much later, in nanoseconds.
@@ -96,7 +96,7 @@ pub enum Kind {
     Midway(f64),
 }
 
-impl Kind {
+impl FaultKind {
     /// Its name in snake case.
     pub fn name(self) -> &'static str {
         match self {
@@ -121,7 +121,7 @@ impl Kind {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fault {
     /// What is wrong.
-    pub kind: Kind,
+    pub kind: FaultKind,
     service: usize,
     pub service_name: String,
 }
@@ -178,14 +178,14 @@ impl Topology {
         };
         let part = random.below(2) as f64 * 0.5;
         let kind = match random.below(6) {
-            0 => Kind::Slow(log_uniform(random, 1.5, 10.0)),
-            1 if service != 0 => Kind::Delay(log_uniform(random, 3e6, 3e8)),
-            2 => Kind::Exception(0.1 + part + 0.4 * random.unit()),
-            3 if calls(|_| true) => Kind::EarlyReturn(0.1 + part + 0.4 * random.unit()),
+            0 => FaultKind::Slow(log_uniform(random, 1.5, 10.0)),
+            1 if service != 0 => FaultKind::Delay(log_uniform(random, 3e6, 3e8)),
+            2 => FaultKind::Exception(0.1 + part + 0.4 * random.unit()),
+            3 if calls(|_| true) => FaultKind::EarlyReturn(0.1 + part + 0.4 * random.unit()),
             4 if calls(|to| matches!(to, Callee::Database { .. })) => {
-                Kind::SlowDatabase(log_uniform(random, 2.0, 50.0))
+                FaultKind::SlowDatabase(log_uniform(random, 2.0, 50.0))
             }
-            5 if calls(|_| true) => Kind::Repeats(2 + random.below(5)),
+            5 if calls(|_| true) => FaultKind::Repeats(2 + random.below(5)),
             _ => return None,
         };
         Some(Fault { kind, service, service_name })
@@ -199,13 +199,13 @@ impl Topology {
         let share = log_uniform(random, 0.1, 1.2).min(1.0);
         let calls = self.operations.iter().any(|operation| operation.service == service && operation.calls.len() > 1);
         let kind = match random.below(7) {
-            0 => Kind::Starved(log_uniform(random, 1.3, 8.0), log_uniform(random, 1e6, 1e8)),
-            1 => Kind::Network(log_uniform(random, 3e6, 3e8)),
-            2 => Kind::Leak(log_uniform(random, 2.0, 12.0)),
-            3 if service != 0 => Kind::Caught(share),
-            4 => Kind::Quick(share),
-            5 if service != 0 => Kind::Empty(share),
-            6 if calls => Kind::Midway(share),
+            0 => FaultKind::Starved(log_uniform(random, 1.3, 8.0), log_uniform(random, 1e6, 1e8)),
+            1 => FaultKind::Network(log_uniform(random, 3e6, 3e8)),
+            2 => FaultKind::Leak(log_uniform(random, 2.0, 12.0)),
+            3 if service != 0 => FaultKind::Caught(share),
+            4 => FaultKind::Quick(share),
+            5 if service != 0 => FaultKind::Empty(share),
+            6 if calls => FaultKind::Midway(share),
             _ => return None,
         };
         Some(Fault { kind, service, service_name })

@@ -94,7 +94,7 @@ struct Word<'a> {
 /// # Errors
 /// Where it is no sentence of the grammar, or longer than a sentence may be.
 pub fn parse(text: &str) -> Result<Expectation, Mistake> {
-    let reader = Reader { text, words: words(text) };
+    let reader = ExpectationReader { text, words: words(text) };
     if text.len() > BYTES_MAX {
         return Err(reader.wrong(0, 0, format!("longer than {BYTES_MAX} bytes")));
     }
@@ -137,12 +137,12 @@ fn words(text: &str) -> Vec<Word<'_>> {
     words
 }
 
-struct Reader<'a> {
+struct ExpectationReader<'a> {
     text: &'a str,
     words: Vec<Word<'a>>,
 }
 
-impl Reader<'_> {
+impl ExpectationReader<'_> {
     fn wrong(&self, at: usize, length: usize, message: impl Into<String>) -> Mistake {
         Mistake { text: self.text.to_owned(), at: (at, length), message: message.into() }
     }

@@ -81,7 +81,7 @@ impl Line {
 
 /// A part of a line that fits the width.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Row {
+struct WrappedRow {
     line: usize,
     start: usize,
     end: usize,
@@ -96,7 +96,7 @@ struct Hit {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
-struct Search {
+struct TextSearch {
     needle: String,
     hits: Vec<Hit>,
     more: bool,
@@ -106,10 +106,10 @@ struct Search {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Doc {
     lines: Vec<Line>,
-    rows: Vec<Row>,
+    rows: Vec<WrappedRow>,
     width: usize,
     list: List,
-    search: Option<Search>,
+    search: Option<TextSearch>,
 }
 
 impl Doc {
@@ -190,7 +190,7 @@ impl Doc {
     /// Searches for `needle`, ASCII letters in either case; nothing ends the search.
     pub(crate) fn search(&mut self, needle: &str) {
         self.search = (!needle.is_empty()).then(|| {
-            let mut search = Search { needle: needle.to_ascii_lowercase(), ..Search::default() };
+            let mut search = TextSearch { needle: needle.to_ascii_lowercase(), ..TextSearch::default() };
             search.look(&self.lines, 0);
             search
         });
@@ -225,11 +225,11 @@ impl Doc {
     }
 
     /// The rows to show: whether each is the chosen one, its indent, whether it leads on, and its pieces.
-    pub(crate) fn shown(&self, rows: usize) -> impl Iterator<Item = Shown<'_>> {
+    pub(crate) fn shown(&self, rows: usize) -> impl Iterator<Item = ShownRow<'_>> {
         let visible = self.rows.iter().enumerate().skip(self.list.top).take(rows);
         visible.map(|(index, row)| {
             let line = &self.lines[row.line];
-            Shown {
+            ShownRow {
                 chosen: index == self.list.chosen,
                 indent: line.indent,
                 leads: line.target.is_some() && row.start == 0,
@@ -244,7 +244,7 @@ impl Doc {
         ((self.list.top + 1).min(count), (self.list.top + rows).min(count), count)
     }
 
-    fn pieces<'a>(&'a self, row: Row, line: &'a Line) -> Vec<(&'a str, Tone)> {
+    fn pieces<'a>(&'a self, row: WrappedRow, line: &'a Line) -> Vec<(&'a str, Tone)> {
         let mut pieces = Vec::new();
         let mut at = row.start;
         let hits = self.search.as_ref().map(|search| &search.hits[..]).unwrap_or_default();
@@ -270,8 +270,8 @@ pub(crate) enum Way {
     Back,
 }
 
-/// A row as it is shown.
-pub(crate) struct Shown<'a> {
+/// What the screen has of one row.
+pub(crate) struct ShownRow<'a> {
     /// Whether it is the chosen one.
     pub(crate) chosen: bool,
     /// Columns before it.
@@ -282,13 +282,13 @@ pub(crate) struct Shown<'a> {
     pub(crate) pieces: Vec<(&'a str, Tone)>,
 }
 
-impl Row {
+impl WrappedRow {
     fn holds(self, hit: Hit) -> bool {
         hit.line == self.line && self.start <= hit.start && hit.start < self.end.max(self.start + 1)
     }
 }
 
-impl Search {
+impl TextSearch {
     fn look(&mut self, lines: &[Line], first: usize) {
         for (index, line) in lines.iter().enumerate().skip(first) {
             let text = line.text.to_ascii_lowercase();
@@ -304,9 +304,9 @@ impl Search {
 }
 
 /// Cuts a line into rows.
-fn wrap(index: usize, line: &Line, width: usize, rows: &mut Vec<Row>) {
+fn wrap(index: usize, line: &Line, width: usize, rows: &mut Vec<WrappedRow>) {
     let room = width.saturating_sub(line.indent).max(ROOM_MIN);
-    rows.extend(layout::rows(&line.text, room).into_iter().map(|row| Row {
+    rows.extend(layout::rows(&line.text, room).into_iter().map(|row| WrappedRow {
         line: index,
         start: row.start,
         end: row.end,

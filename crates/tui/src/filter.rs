@@ -33,7 +33,7 @@ impl Filter {
     pub(crate) fn parse(line: &str) -> Result<Self, String> {
         let mut filter = Self::default();
         for part in parts(line)? {
-            let Part { text, quoted } = part;
+            let FilterWord { text, quoted } = part;
             let value = |key: &str| text.strip_prefix(key).filter(|value| !value.is_empty()).map(str::to_owned);
             if quoted {
                 filter.words.push(text.to_lowercase());
@@ -112,13 +112,13 @@ impl Filter {
     }
 }
 
-struct Part {
+struct FilterWord {
     text: String,
     quoted: bool,
 }
 
 /// Splits at blanks outside of quotes; two quotes within quotes are one.
-fn parts(line: &str) -> Result<Vec<Part>, String> {
+fn parts(line: &str) -> Result<Vec<FilterWord>, String> {
     let mut parts = Vec::new();
     let mut chars = line.trim().chars().peekable();
     while let Some(first) = chars.peek().copied() {
@@ -137,7 +137,7 @@ fn parts(line: &str) -> Result<Vec<Part>, String> {
         if open {
             return Err("a quote is still open".to_owned());
         }
-        parts.push(Part { text, quoted: first == '"' });
+        parts.push(FilterWord { text, quoted: first == '"' });
     }
     Ok(parts)
 }

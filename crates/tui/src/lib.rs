@@ -28,6 +28,6 @@ mod views;
 mod tests;
 
 pub use event::{Answer, Ask, Command, Event, Key, Ticket};
-pub use run::{Ended, WatchError, watch};
+pub use run::{ExitReason, WatchError, watch};
 pub use state::{Options, State};
 pub use view::draw;

@@ -22,7 +22,7 @@ const EVENTS_PER_FRAME: usize = 32;
 
 /// How it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
+pub enum ExitReason {
     /// The reader left.
     Left,
     /// A signal asked it to.
@@ -46,7 +46,11 @@ type Happened = Result<Event, WatchError>;
 ///
 /// # Errors
 /// Where the terminal cannot be used.
-pub async fn watch(backend: Arc<dyn Backend>, clock: Arc<dyn Clock>, options: Options) -> Result<Ended, WatchError> {
+pub async fn watch(
+    backend: Arc<dyn Backend>,
+    clock: Arc<dyn Clock>,
+    options: Options,
+) -> Result<ExitReason, WatchError> {
     let mut signals = [SignalKind::terminate(), SignalKind::hangup(), SignalKind::interrupt(), SignalKind::quit()]
         .into_iter()
         .map(|kind| signal(kind).map(|signal| (kind.as_raw_value(), signal)))
@@ -62,7 +66,7 @@ pub async fn watch(backend: Arc<dyn Backend>, clock: Arc<dyn Clock>, options: Op
         loop {
             for command in state.update(event, millis(), clock.now().0) {
                 match command {
-                    Command::Quit => return Ok(Ended::Left),
+                    Command::Quit => return Ok(ExitReason::Left),
                     Command::Ask(ticket, ask) => carry_out(ticket, ask, Arc::clone(&backend), events.clone()),
                 }
             }
@@ -83,10 +87,10 @@ pub async fn watch(backend: Arc<dyn Backend>, clock: Arc<dyn Clock>, options: Op
         event = tokio::select! {
             next = happened.recv() => match next {
                 Some(next) => next?,
-                None => return Ok(Ended::Left),
+                None => return Ok(ExitReason::Left),
             },
             () = sleep(wake) => Event::Wake,
-            number = first(&mut signals) => return Ok(Ended::Signal(number)),
+            number = first(&mut signals) => return Ok(ExitReason::Signal(number)),
         };
     }
 }

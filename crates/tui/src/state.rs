@@ -186,12 +186,12 @@ pub(crate) enum Content {
     Waiting,
     Trace(Box<TracePage>),
     /// Text, and where it goes on.
-    Doc(Box<Doc>, Option<Source>),
+    Doc(Box<Doc>, Option<BlobSource>),
 }
 
 /// The blob that a text comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Source {
+pub(crate) struct BlobSource {
     /// Its hash.
     pub(crate) blob: String,
     /// Where what is not here yet begins; `None` at the end.
@@ -246,12 +246,12 @@ pub(crate) enum Slot {
     },
     /// To what is usual.
     Usual,
-    Page(u64, Part),
+    Page(u64, TracePart),
 }
 
 /// A part of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Part {
+pub(crate) enum TracePart {
     /// All of it.
     Whole,
     /// Where a trace's time goes.

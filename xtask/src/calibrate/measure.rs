@@ -15,7 +15,7 @@ const SEVERAL: usize = 3;
 
 /// What a run took.
 #[derive(Debug, PartialEq)]
-pub(super) struct Run {
+pub(super) struct RunTimes {
     pub(super) start_unix_nanos: u64,
     /// The command's time as `kino run` recorded it.
     pub(super) wall_nanos: u64,
@@ -28,12 +28,12 @@ pub(super) struct Run {
     /// Their durations, added up.
     pub(super) roots_nanos: u64,
     /// By name.
-    pub(super) operations: Vec<Operation>,
+    pub(super) operations: Vec<OperationTimes>,
 }
 
 /// A root operation within a run.
 #[derive(Debug, PartialEq)]
-pub(super) struct Operation {
+pub(super) struct OperationTimes {
     pub(super) name: String,
     /// Executions that the median is taken of.
     pub(super) executions: usize,
@@ -42,12 +42,12 @@ pub(super) struct Operation {
 
 /// Where runs are executed and recorded: a temporary folder and the engine that `kino` starts for it.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct RunFolder {
     kino: PathBuf,
     folder: PathBuf,
 }
 
-impl Place {
+impl RunFolder {
     /// Makes the folder and starts the engine.
     ///
     /// # Errors
@@ -94,7 +94,7 @@ impl Place {
     /// # Errors
     ///
     /// Where it fails or is not recorded.
-    pub(super) fn run(&self, program: &Program, extra: f64) -> anyhow::Result<Run> {
+    pub(super) fn run(&self, program: &Program, extra: f64) -> anyhow::Result<RunTimes> {
         let mut command = self.kino(&["run", "--json", "--"]);
         command.args(&program.command).envs(program.environment.iter().cloned());
         command.env("CALIBRATION_EXTRA", extra.to_string());
@@ -127,7 +127,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for RunFolder {
     fn drop(&mut self) {
         // An engine that is gone already, or a folder, is what is wanted.
         drop(self.kino(&["stop"]).output());
@@ -145,7 +145,7 @@ struct Span {
     nanos: u64,
 }
 
-fn reduce(record: &Value, cpu_nanos: u64, export: &str) -> anyhow::Result<Run> {
+fn reduce(record: &Value, cpu_nanos: u64, export: &str) -> anyhow::Result<RunTimes> {
     let number = |key: &str| record[key].as_u64().with_context(|| format!("a record without {key}"));
     let mut spans = Vec::new();
     let mut runs = BTreeSet::new();
@@ -169,12 +169,12 @@ fn reduce(record: &Value, cpu_nanos: u64, export: &str) -> anyhow::Result<Run> {
         let cold = usize::from(executions.len() >= SEVERAL);
         counted.entry(name).or_default().extend(executions[cold..].iter().map(|span| span.nanos));
     }
-    let operations = counted.into_iter().map(|(name, mut nanos)| Operation {
+    let operations = counted.into_iter().map(|(name, mut nanos)| OperationTimes {
         name: name.to_owned(),
         executions: nanos.len(),
         median_nanos: median(&mut nanos),
     });
-    Ok(Run {
+    Ok(RunTimes {
         start_unix_nanos: number("start_unix_nanos")?,
         wall_nanos: number("duration_nanos")?,
         cpu_nanos,
@@ -252,8 +252,8 @@ mod tests {
         let export = format!("{run}\n{}\n", group("p", &spans));
         let found = reduce(&record, 9, &export).unwrap();
         let operation =
-            |name: &str, executions, median_nanos| Operation { name: name.to_owned(), executions, median_nanos };
-        let expected = Run {
+            |name: &str, executions, median_nanos| OperationTimes { name: name.to_owned(), executions, median_nanos };
+        let expected = RunTimes {
             start_unix_nanos: 5,
             wall_nanos: 100,
             cpu_nanos: 9,

@@ -26,25 +26,25 @@ pub(super) struct Program {
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Language {
+enum ProgramLanguage {
     Python,
     Node,
     Rust,
 }
 
 /// Every program, its language, and its root operations, in the order in which they run.
-const PROGRAMS: [(&str, Language, usize); 11] = [
-    ("interpret", Language::Python, 2),
-    ("archive", Language::Python, 2),
-    ("graph", Language::Python, 2),
-    ("orders", Language::Python, 3),
-    ("spool", Language::Python, 3),
-    ("pool", Language::Python, 2),
-    ("sockets", Language::Python, 2),
-    ("offspring", Language::Python, 2),
-    ("events", Language::Node, 3),
-    ("particles", Language::Rust, 0),
-    (STORY, Language::Python, 1),
+const PROGRAMS: [(&str, ProgramLanguage, usize); 11] = [
+    ("interpret", ProgramLanguage::Python, 2),
+    ("archive", ProgramLanguage::Python, 2),
+    ("graph", ProgramLanguage::Python, 2),
+    ("orders", ProgramLanguage::Python, 3),
+    ("spool", ProgramLanguage::Python, 3),
+    ("pool", ProgramLanguage::Python, 2),
+    ("sockets", ProgramLanguage::Python, 2),
+    ("offspring", ProgramLanguage::Python, 2),
+    ("events", ProgramLanguage::Node, 3),
+    ("particles", ProgramLanguage::Rust, 0),
+    (STORY, ProgramLanguage::Python, 1),
 ];
 /// Programs that prepare nothing that their work uses up.
 const ENDLESS: [&str; 2] = ["interpret", "particles"];
@@ -69,18 +69,18 @@ pub(super) fn prepare(root: &Path, work: &Path, wanted: &[String]) -> anyhow::Re
     let chosen = PROGRAMS.iter().filter(|(name, ..)| wanted.is_empty() || wanted.iter().any(|one| one == name));
     let chosen: Vec<_> = chosen.copied().collect();
     let needs = |language| chosen.iter().any(|(_, its, _)| *its == language);
-    let python = if needs(Language::Python) { packages::python(&sources, &products)? } else { PathBuf::new() };
-    let modules = if needs(Language::Node) { packages::node(&sources, &products)? } else { PathBuf::new() };
+    let python = if needs(ProgramLanguage::Python) { packages::python(&sources, &products)? } else { PathBuf::new() };
+    let modules = if needs(ProgramLanguage::Node) { packages::node(&sources, &products)? } else { PathBuf::new() };
     let mut programs = Vec::new();
     for (name, language, operations) in chosen {
         let command: Vec<OsString> = match language {
-            Language::Python => vec![python.clone().into(), format!("{name}.py").into()],
-            Language::Node => vec!["node".into(), format!("{name}.js").into()],
-            Language::Rust => vec![compile(name, work)?.into()],
+            ProgramLanguage::Python => vec![python.clone().into(), format!("{name}.py").into()],
+            ProgramLanguage::Node => vec!["node".into(), format!("{name}.js").into()],
+            ProgramLanguage::Rust => vec![compile(name, work)?.into()],
         };
         let environment = match language {
-            Language::Node => vec![("NODE_PATH".into(), modules.clone().into())],
-            Language::Python | Language::Rust => Vec::new(),
+            ProgramLanguage::Node => vec![("NODE_PATH".into(), modules.clone().into())],
+            ProgramLanguage::Python | ProgramLanguage::Rust => Vec::new(),
         };
         let has_endless_work = ENDLESS.contains(&name);
         programs.push(Program { name, command, environment, operations, takes_extra: name != STORY, has_endless_work });

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use anyhow::{Context, bail};
 
 use super::bursts::Bursts;
-use super::measure::Place;
+use super::measure::RunFolder;
 use super::programs::{self, Program};
 use super::recording::Recording;
 use crate::exec;
@@ -86,7 +86,7 @@ struct Variant {
 pub(super) fn run(args: &Args) -> anyhow::Result<bool> {
     let root = exec::workspace_root()?;
     system::catch_interrupts();
-    let place = Place::new(&args.kino)?;
+    let place = RunFolder::new(&args.kino)?;
     let programs = programs::prepare(&root, &place.work(), &args.programs)?;
     if args.times > 1
         && let Some(program) = programs.iter().find(|program| !program.has_endless_work)
@@ -123,7 +123,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<bool> {
 
 /// Runs one program until each of its recordings has `until` runs; amounts of work take turns, and who begins changes.
 fn record_block(
-    place: &Place,
+    place: &RunFolder,
     program: &Program,
     until: usize,
     times: u32,

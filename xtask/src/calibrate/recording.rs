@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
-use super::measure::Run;
+use super::measure::RunTimes;
 
 const COLUMNS: &str = "start_ms,program,operation,executions,micros";
 const FIRST_RUN: &str = "; first_run_unix_ms=";
@@ -83,7 +83,7 @@ impl Recording {
     /// # Errors
     ///
     /// Where it cannot be written.
-    pub(super) fn add(&mut self, program: &str, run: &Run) -> anyhow::Result<()> {
+    pub(super) fn add(&mut self, program: &str, run: &RunTimes) -> anyhow::Result<()> {
         let start = run.start_unix_nanos / 1_000_000;
         let mut text = String::new();
         let first = *self.first_run_unix_millis.get_or_insert_with(|| {
@@ -97,7 +97,7 @@ impl Recording {
     }
 }
 
-fn lines(program: &str, start_millis: u64, run: &Run) -> Result<String, std::fmt::Error> {
+fn lines(program: &str, start_millis: u64, run: &RunTimes) -> Result<String, std::fmt::Error> {
     let mut text = String::new();
     let mut line = |operation: &str, executions: usize, nanos: u64| {
         let micros = (nanos + 500) / 1_000;
@@ -119,13 +119,13 @@ fn lines(program: &str, start_millis: u64, run: &Run) -> Result<String, std::fmt
 
 #[cfg(test)]
 mod tests {
-    use super::super::measure::Operation;
+    use super::super::measure::OperationTimes;
     use super::*;
 
     #[test]
     fn a_run_is_a_line_for_each_operation() {
-        let operations = vec![Operation { name: "a, b".to_owned(), executions: 4, median_nanos: 2_500 }];
-        let run = Run {
+        let operations = vec![OperationTimes { name: "a, b".to_owned(), executions: 4, median_nanos: 2_500 }];
+        let run = RunTimes {
             start_unix_nanos: 0,
             wall_nanos: 1_499,
             cpu_nanos: 500,

@@ -16,14 +16,14 @@ const UNCHANGED: &str = "unchanged";
 pub(super) struct Case {
     pub(super) name: String,
     /// `None` in a case without a fault.
-    pub(super) cause: Option<Cause>,
+    pub(super) cause: Option<PlantedCause>,
     /// Requests follow from it.
     pub(super) seed: u64,
 }
 
 /// What is wrong, and where.
 #[derive(Debug)]
-pub(super) struct Cause {
+pub(super) struct PlantedCause {
     pub(super) service: &'static Service,
     pub(super) fault: Fault,
     /// `None` where the fault is not one of a single handler.
@@ -31,7 +31,7 @@ pub(super) struct Cause {
     pub(super) parameters: Value,
 }
 
-impl Cause {
+impl PlantedCause {
     /// What the service learns of it.
     pub(super) fn settings(&self) -> Value {
         let mut settings = self.parameters.clone();
@@ -52,7 +52,7 @@ pub(super) fn all(seed: u64, unchanged: usize) -> Vec<Case> {
             let name = format!("{}-{}{suffix}", service.name, fault.name());
             let seed = hash(&name);
             let (operation, parameters) = fault.draw(service, &mut Random(seed));
-            cases.push(Case { name, cause: Some(Cause { service, fault, operation, parameters }), seed });
+            cases.push(Case { name, cause: Some(PlantedCause { service, fault, operation, parameters }), seed });
         }
     }
     for number in 1..=unchanged {
@@ -97,7 +97,7 @@ mod tests {
         let cases = all(1, 5);
         let names: BTreeSet<&str> = cases.iter().map(|case| case.name.as_str()).collect();
         assert_eq!(names.len(), cases.len());
-        let causes: Vec<&Cause> = cases.iter().filter_map(|case| case.cause.as_ref()).collect();
+        let causes: Vec<&PlantedCause> = cases.iter().filter_map(|case| case.cause.as_ref()).collect();
         assert_eq!(causes.len(), cases.len() - 5);
         for fault in FAULTS {
             let its = causes.iter().filter(|cause| cause.fault == fault);

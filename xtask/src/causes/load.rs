@@ -14,8 +14,13 @@ use crate::random::Random;
 /// Requests a second, on average.
 const RATE: f64 = 16.0;
 /// Kinds of requests, each with its share in percent.
-const KINDS: [(Kind, u64); 5] =
-    [(Kind::Items, 40), (Kind::Item, 26), (Kind::AddLine, 17), (Kind::Checkout, 14), (Kind::Order, 3)];
+const KINDS: [(RequestKind, u64); 5] = [
+    (RequestKind::Items, 40),
+    (RequestKind::Item, 26),
+    (RequestKind::AddLine, 17),
+    (RequestKind::Checkout, 14),
+    (RequestKind::Order, 3),
+];
 /// Items, and baskets with their orders.
 const ITEMS: u64 = 500;
 const BASKETS: u64 = 40;
@@ -27,7 +32,7 @@ const UNDER_WAY_MAX: usize = 200;
 const PAUSE_SECONDS_MAX: f64 = 1.0;
 
 #[derive(Clone, Copy, Debug)]
-enum Kind {
+enum RequestKind {
     Items,
     Item,
     AddLine,
@@ -35,7 +40,7 @@ enum Kind {
     Order,
 }
 
-impl Kind {
+impl RequestKind {
     fn name(self) -> &'static str {
         match self {
             Self::Items => "GET /items",
@@ -137,11 +142,11 @@ fn send(state: &Arc<State>, address: &str) {
 }
 
 /// The pause before a request, its kind, an item and a basket.
-fn draw(random: &mut Random) -> (Duration, Kind, u64, u64) {
+fn draw(random: &mut Random) -> (Duration, RequestKind, u64, u64) {
     let uniform = (random.bits() >> 11) as f64 / (1u64 << 53) as f64;
     let seconds = (-(1.0 - uniform).ln() / RATE).min(PAUSE_SECONDS_MAX);
     let mut left = random.below(KINDS.iter().map(|(_, share)| share).sum());
-    let mut chosen = Kind::Items;
+    let mut chosen = RequestKind::Items;
     for (kind, share) in KINDS {
         chosen = kind;
         if left < share {
@@ -152,14 +157,14 @@ fn draw(random: &mut Random) -> (Duration, Kind, u64, u64) {
     (Duration::from_secs_f64(seconds), chosen, random.below(ITEMS), 1 + random.below(BASKETS))
 }
 
-fn ask(agent: &ureq::Agent, address: &str, kind: Kind, item: u64, basket: u64) -> bool {
+fn ask(agent: &ureq::Agent, address: &str, kind: RequestKind, item: u64, basket: u64) -> bool {
     let url = |path: String| format!("http://{address}{path}");
     let answer = match kind {
-        Kind::Items => agent.get(url("/items".to_owned())).call(),
-        Kind::Item => agent.get(url(format!("/items/{item}"))).call(),
-        Kind::AddLine => agent.post(url(format!("/baskets/{basket}/lines"))).send_json(json!({ "item": item })),
-        Kind::Checkout => agent.post(url("/checkout".to_owned())).send_json(json!({ "basket": basket })),
-        Kind::Order => agent.get(url(format!("/orders/{basket}"))).call(),
+        RequestKind::Items => agent.get(url("/items".to_owned())).call(),
+        RequestKind::Item => agent.get(url(format!("/items/{item}"))).call(),
+        RequestKind::AddLine => agent.post(url(format!("/baskets/{basket}/lines"))).send_json(json!({ "item": item })),
+        RequestKind::Checkout => agent.post(url("/checkout".to_owned())).send_json(json!({ "basket": basket })),
+        RequestKind::Order => agent.get(url(format!("/orders/{basket}"))).call(),
     };
     answer.is_ok_and(|mut response| response.body_mut().read_to_vec().is_ok())
 }
@@ -172,7 +177,7 @@ mod tests {
     fn requests_come_as_often_as_is_said() {
         let mut random = Random(7);
         let drawn: Vec<_> = (0..10_000).map(|_| draw(&mut random)).collect();
-        let rare = drawn.iter().filter(|(_, kind, ..)| matches!(kind, Kind::Order)).count();
+        let rare = drawn.iter().filter(|(_, kind, ..)| matches!(kind, RequestKind::Order)).count();
         assert!((200..400).contains(&rare), "{rare}");
         let seconds: f64 = drawn.iter().map(|(pause, ..)| pause.as_secs_f64()).sum();
         assert!((9_000.0..11_000.0).contains(&(seconds * RATE)), "{seconds}");

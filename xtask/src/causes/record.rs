@@ -17,7 +17,7 @@ use super::Args;
 use super::cases::{self, Case};
 use super::engine::Engine;
 use super::load::Load;
-use super::running::Running;
+use super::running::RunningSystem;
 use crate::random::mix;
 use crate::{exec, system};
 
@@ -38,13 +38,13 @@ const LOOK: Duration = Duration::from_millis(100);
 const TICKS_PER_SECOND: f64 = 100.0;
 
 /// Where the three files of a case are.
-pub(super) struct Files {
+pub(super) struct CaseFiles {
     pub(super) manifest: PathBuf,
     pub(super) spans: PathBuf,
     pub(super) logs: PathBuf,
 }
 
-impl Files {
+impl CaseFiles {
     /// Of an open or of a sealed case.
     pub(super) fn new(cache: &Path, name: &str, is_sealed: bool) -> Self {
         let folder = cache.join(if is_sealed { "sealed" } else { "cases" });
@@ -62,7 +62,7 @@ impl Files {
 /// What a recording needs while it goes on.
 struct Recording<'a> {
     engine: &'a Engine,
-    running: Running,
+    running: RunningSystem,
     load: Load,
     window: Duration,
 }
@@ -72,7 +72,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<bool> {
     let (root, cache, kino) = (exec::workspace_root()?, args.cache()?, args.kino()?);
     let wanted: Vec<Case> = cases::all(args.seed, args.unchanged)
         .into_iter()
-        .filter(|case| args.is_chosen(&case.name) && !Files::of(&cache, case).manifest.is_file())
+        .filter(|case| args.is_chosen(&case.name) && !CaseFiles::of(&cache, case).manifest.is_file())
         .collect();
     let window = Duration::from_secs(args.seconds);
     let about = (window + DRAIN + SETTLE) * 2 * wanted.len() as u32;
@@ -88,7 +88,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<bool> {
     let engine = Engine::start(&kino, &folder)?;
     let products = exec::target_dir(&root)?.join("causes");
     let start = |number: usize| -> anyhow::Result<Recording<'_>> {
-        let running = Running::start(&root, &products, &folder.join(format!("system-{number}")), &engine)?;
+        let running = RunningSystem::start(&root, &products, &folder.join(format!("system-{number}")), &engine)?;
         let load = Load::start(&running.gateway());
         wait(WARM_UP);
         Ok(Recording { engine: &engine, running, load, window })
@@ -96,7 +96,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<bool> {
     let mut recording = start(0)?;
     let mut failures = 0;
     for (number, case) in wanted.iter().enumerate() {
-        let manifest = match recording.record(case, &Files::of(&cache, case)) {
+        let manifest = match recording.record(case, &CaseFiles::of(&cache, case)) {
             Ok(Some(manifest)) => manifest,
             Ok(None) => {
                 println!("interrupted; the same command goes on from here");
@@ -129,7 +129,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<bool> {
 impl Recording<'_> {
     /// Records both windows and writes the files; returns the manifest, which is written last, or `None` when it was
     /// interrupted.
-    fn record(&mut self, case: &Case, files: &Files) -> anyhow::Result<Option<Value>> {
+    fn record(&mut self, case: &Case, files: &CaseFiles) -> anyhow::Result<Option<Value>> {
         if let Some(cause) = &case.cause {
             self.running.prepare(cause)?;
         }

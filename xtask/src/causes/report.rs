@@ -9,8 +9,8 @@ use serde_json::Value;
 use super::Args;
 use super::cases;
 use super::engine::Engine;
-use super::record::Files;
-use super::tables::{self, Answer, Judged};
+use super::record::CaseFiles;
+use super::tables::{self, CompareAnswer, JudgedCase};
 use crate::exec;
 
 /// Reports; false when there is no case to report on.
@@ -26,11 +26,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<bool> {
     let mut judged = Vec::new();
     for manifest in &manifests {
         let name = text(manifest, "case").context("a manifest without a case")?;
-        let files = Files::new(&cache, name, args.sealed);
+        let files = CaseFiles::new(&cache, name, args.sealed);
         let ask = |files: &[&Path]| {
             ask(&kino, &folder, manifest, files).with_context(|| format!("{name} cannot be compared"))
         };
-        let case = Judged {
+        let case = JudgedCase {
             name: name.to_owned(),
             fault: text(manifest, "fault").map(str::to_owned),
             service: text(manifest, "service").map(str::to_owned),
@@ -91,7 +91,7 @@ fn others(window: &Value) -> f64 {
 }
 
 /// Imports the files into a fresh home and compares the two windows.
-fn ask(kino: &Path, folder: &Path, manifest: &Value, files: &[&Path]) -> anyhow::Result<Answer> {
+fn ask(kino: &Path, folder: &Path, manifest: &Value, files: &[&Path]) -> anyhow::Result<CompareAnswer> {
     let engine = Engine::start(kino, folder)?;
     for file in files {
         engine.ask(&["import", &file.to_string_lossy()])?;
@@ -105,7 +105,7 @@ fn ask(kino: &Path, folder: &Path, manifest: &Value, files: &[&Path]) -> anyhow:
 }
 
 /// Services in the order in which suspects first name them.
-fn answered(answer: &Value) -> anyhow::Result<Answer> {
+fn answered(answer: &Value) -> anyhow::Result<CompareAnswer> {
     let suspects = answer["suspects"].as_array().context("an answer without suspects")?;
     let mut services: Vec<String> = Vec::new();
     let mut shown: Vec<String> = Vec::new();
@@ -119,7 +119,7 @@ fn answered(answer: &Value) -> anyhow::Result<Answer> {
             }
         }
     }
-    Ok(Answer { verdict: answer["verdict"].as_str().unwrap_or_default().to_owned(), services, shown })
+    Ok(CompareAnswer { verdict: answer["verdict"].as_str().unwrap_or_default().to_owned(), services, shown })
 }
 
 #[cfg(test)]

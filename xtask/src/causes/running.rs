@@ -11,7 +11,7 @@ use anyhow::{Context, bail};
 use serde_json::{Value, json};
 
 use super::bank::Bank;
-use super::cases::Cause;
+use super::cases::PlantedCause;
 use super::engine::Engine;
 use super::faults::Fault;
 use super::proxy::Proxy;
@@ -27,8 +27,8 @@ const SEND_MILLIS: &str = "500";
 
 /// A running system. All of it ends with this value.
 #[derive(Debug)]
-pub(super) struct Running {
-    processes: BTreeMap<&'static str, Process>,
+pub(super) struct RunningSystem {
+    processes: BTreeMap<&'static str, ServiceProcess>,
     bank: Bank,
     burners: Vec<Child>,
     python: PathBuf,
@@ -39,13 +39,13 @@ pub(super) struct Running {
 }
 
 #[derive(Debug)]
-struct Process {
+struct ServiceProcess {
     child: Child,
     port: u16,
     proxy: Proxy,
 }
 
-impl Running {
+impl RunningSystem {
     /// Installs what the services need below `products`, and starts them in `folder`.
     ///
     /// # Errors
@@ -84,7 +84,7 @@ impl Running {
             command.env_remove("TRACEPARENT").env_remove("OTEL_RESOURCE_ATTRIBUTES");
             command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
             let child = command.spawn().with_context(|| format!("failed to start {}", service.name))?;
-            let process = Process { child, port, proxy: Proxy::start(port)? };
+            let process = ServiceProcess { child, port, proxy: Proxy::start(port)? };
             running.processes.insert(service.name, process);
         }
         running.wait(folder)?;
@@ -115,7 +115,7 @@ impl Running {
     /// # Errors
     ///
     /// Where processes cannot be moved to a core.
-    pub(super) fn prepare(&self, cause: &Cause) -> anyhow::Result<()> {
+    pub(super) fn prepare(&self, cause: &PlantedCause) -> anyhow::Result<()> {
         if cause.fault != Fault::Cpu {
             return Ok(());
         }
@@ -135,7 +135,7 @@ impl Running {
     /// # Errors
     ///
     /// Where the service does not answer, or a program does not start.
-    pub(super) fn switch_on(&mut self, cause: &Cause) -> anyhow::Result<()> {
+    pub(super) fn switch_on(&mut self, cause: &PlantedCause) -> anyhow::Result<()> {
         let process = &self.processes[cause.service.name];
         let number = |key: &str| cause.parameters[key].as_u64().with_context(|| format!("a fault without {key}"));
         match cause.fault {
@@ -195,7 +195,7 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for RunningSystem {
     fn drop(&mut self) {
         self.end_burners();
         for process in self.processes.values_mut() {

@@ -11,20 +11,20 @@ const STEADY: f64 = 0.15;
 
 /// What was asked of a case, and what it should have been.
 #[derive(Debug)]
-pub(super) struct Judged {
+pub(super) struct JudgedCase {
     pub(super) name: String,
     /// `None` in a case without a fault.
     pub(super) fault: Option<String>,
     pub(super) service: Option<String>,
     /// What other programs took of all cores in the normal window and in the second one, from 0 to 1.
     pub(super) others: [f64; 2],
-    pub(super) with_logs: Answer,
-    pub(super) without_logs: Answer,
+    pub(super) with_logs: CompareAnswer,
+    pub(super) without_logs: CompareAnswer,
 }
 
 /// What `kino compare` answered.
 #[derive(Clone, Debug)]
-pub(super) struct Answer {
+pub(super) struct CompareAnswer {
     pub(super) verdict: String,
     /// The most suspect first, of those that are shown and of those that are not.
     pub(super) services: Vec<String>,
@@ -39,14 +39,14 @@ enum Counted {
     Listed,
 }
 
-impl Judged {
+impl JudgedCase {
     /// Returns whether the rest of the machine was about as busy in both windows.
     fn is_steady(&self) -> bool {
         (self.others[0] - self.others[1]).abs() <= STEADY
     }
 }
 
-impl Answer {
+impl CompareAnswer {
     fn counted(&self, counted: Counted) -> &[String] {
         match counted {
             Counted::Shown => &self.shown,
@@ -60,12 +60,12 @@ impl Answer {
 }
 
 /// One case on one line.
-pub(super) fn line(case: &Judged) -> String {
-    let rank = |answer: &Answer| {
+pub(super) fn line(case: &JudgedCase) -> String {
+    let rank = |answer: &CompareAnswer| {
         let at = answer.services.iter().position(|service| Some(service) == case.service.as_ref());
         at.map_or("–".to_owned(), |at| (at + 1).to_string())
     };
-    let Judged { with_logs, without_logs, .. } = case;
+    let JudgedCase { with_logs, without_logs, .. } = case;
     let (first, second) = (rank(with_logs), rank(without_logs));
     let unproven = if with_logs.shown.is_empty() && !with_logs.services.is_empty() { " (not shown)" } else { "" };
     format!(
@@ -77,7 +77,7 @@ pub(super) fn line(case: &Judged) -> String {
 }
 
 /// Tables of accuracy by fault, and of the cases without any: of suspects that are shown, and of all that are listed.
-pub(super) fn page(heading: &str, judged: &[Judged]) -> String {
+pub(super) fn page(heading: &str, judged: &[JudgedCase]) -> String {
     let mut lines = vec![
         format!("# Suspects of the {heading} cases\n"),
         "AS@k: the share of cases in which the faulty service is among the first k services suspected.\n".to_owned(),
@@ -93,13 +93,13 @@ pub(super) fn page(heading: &str, judged: &[Judged]) -> String {
     lines.join("\n") + "\n"
 }
 
-fn tables(counted: Counted, judged: &[Judged]) -> Vec<String> {
+fn tables(counted: Counted, judged: &[JudgedCase]) -> Vec<String> {
     let columns = |logs| RANKS.map(|rank| format!(" AS@{rank} {logs} |")).concat();
     let mut lines = vec![
         format!("| fault | cases |{}{}", columns("with logs"), columns("without logs")),
         format!("|---|---:|{}", "---:|".repeat(2 * RANKS.len())),
     ];
-    let faulty: Vec<(&str, &str, &Judged)> =
+    let faulty: Vec<(&str, &str, &JudgedCase)> =
         judged.iter().filter_map(|case| Some((case.fault.as_deref()?, case.service.as_deref()?, case))).collect();
     for fault in FAULTS.map(Fault::name) {
         let its: Vec<_> = faulty.iter().filter(|(its, ..)| *its == fault).copied().collect();
@@ -110,9 +110,9 @@ fn tables(counted: Counted, judged: &[Judged]) -> Vec<String> {
     lines.push(row(counted, "all", &faulty));
     let steady: Vec<_> = faulty.iter().filter(|(.., case)| case.is_steady()).copied().collect();
     lines.push(format!("{}\n", row(counted, "all that are steady", &steady)));
-    let unchanged: Vec<&Judged> = judged.iter().filter(|case| case.fault.is_none()).collect();
+    let unchanged: Vec<&JudgedCase> = judged.iter().filter(|case| case.fault.is_none()).collect();
     if !unchanged.is_empty() {
-        let steady: Vec<&Judged> = unchanged.iter().filter(|case| case.is_steady()).copied().collect();
+        let steady: Vec<&JudgedCase> = unchanged.iter().filter(|case| case.is_steady()).copied().collect();
         lines.push("| without a fault | cases | no suspect with logs | no suspect without logs |".to_owned());
         lines.push("|---|---:|---:|---:|".to_owned());
         lines.push(silent(counted, "all", &unchanged));
@@ -122,15 +122,17 @@ fn tables(counted: Counted, judged: &[Judged]) -> Vec<String> {
 }
 
 /// In how many cases nothing was suspected.
-fn silent(counted: Counted, title: &str, cases: &[&Judged]) -> String {
-    let count = |of: fn(&Judged) -> &Answer| cases.iter().filter(|case| of(case).counted(counted).is_empty()).count();
+fn silent(counted: Counted, title: &str, cases: &[&JudgedCase]) -> String {
+    let count = |of: fn(&JudgedCase) -> &CompareAnswer| {
+        cases.iter().filter(|case| of(case).counted(counted).is_empty()).count()
+    };
     let (with, without) = (count(|case| &case.with_logs), count(|case| &case.without_logs));
     format!("| {title} | {} | {with} | {without} |", cases.len())
 }
 
-fn row(counted: Counted, title: &str, cases: &[(&str, &str, &Judged)]) -> String {
+fn row(counted: Counted, title: &str, cases: &[(&str, &str, &JudgedCase)]) -> String {
     let mut cells = vec![title.to_owned(), cases.len().to_string()];
-    for of in [(|case| &case.with_logs) as fn(&Judged) -> &Answer, |case| &case.without_logs] {
+    for of in [(|case| &case.with_logs) as fn(&JudgedCase) -> &CompareAnswer, |case| &case.without_logs] {
         for rank in RANKS {
             let right = cases.iter().filter(|(_, service, case)| of(case).is_right(counted, service, rank)).count();
             cells.push(format!("{:.2}", right as f64 / cases.len().max(1) as f64));
@@ -140,7 +142,7 @@ fn row(counted: Counted, title: &str, cases: &[(&str, &str, &Judged)]) -> String
 }
 
 /// How much else ran while the cases were recorded.
-fn others(judged: &[Judged]) -> String {
+fn others(judged: &[JudgedCase]) -> String {
     let mut shares: Vec<f64> = judged.iter().flat_map(|case| case.others).collect();
     shares.sort_by(f64::total_cmp);
     let percent = |at: usize| shares.get(at).copied().unwrap_or_default() * 100.0;
@@ -168,14 +170,14 @@ pub(super) fn sealed(pairs: &[(&str, &str)]) -> String {
 mod tests {
     use super::*;
 
-    fn answer(shown: &[&str], not_shown: &[&str]) -> Answer {
+    fn answer(shown: &[&str], not_shown: &[&str]) -> CompareAnswer {
         let owned = |services: &[&str]| services.iter().map(|&service| service.to_owned()).collect::<Vec<_>>();
         let (shown, not_shown) = (owned(shown), owned(not_shown));
-        Answer { verdict: "slower".to_owned(), services: [shown.clone(), not_shown].concat(), shown }
+        CompareAnswer { verdict: "slower".to_owned(), services: [shown.clone(), not_shown].concat(), shown }
     }
 
-    fn case(fault: Option<&str>, with_logs: Answer) -> Judged {
-        Judged {
+    fn case(fault: Option<&str>, with_logs: CompareAnswer) -> JudgedCase {
+        JudgedCase {
             name: "x".to_owned(),
             fault: fault.map(str::to_owned),
             service: fault.map(|_| "stock".to_owned()),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use super::Outcome;
+use super::StepOutcome;
 use crate::dist::{self, TrialOutcome};
 use crate::{exec, tidy};
 
@@ -23,7 +23,7 @@ pub(super) struct Step {
     pub name: &'static str,
     /// One line for `--list`.
     pub about: &'static str,
-    pub run: fn(&Context) -> anyhow::Result<Outcome>,
+    pub run: fn(&Context) -> anyhow::Result<StepOutcome>,
 }
 
 /// What every step needs to know.
@@ -69,40 +69,40 @@ impl Context {
 }
 
 /// The outcome of a program that is one check, or that reports its tests.
-fn outcome(command: Command) -> anyhow::Result<Outcome> {
+fn outcome(command: Command) -> anyhow::Result<StepOutcome> {
     let ended = exec::run(command, STEP_LIMIT)?;
     Ok(if ended.success {
-        Outcome::Passed(ended.passed.max(1))
+        StepOutcome::Passed(ended.passed.max(1))
     } else {
-        Outcome::Failed(ended.passed, ended.failed.max(1))
+        StepOutcome::Failed(ended.passed, ended.failed.max(1))
     })
 }
 
-fn fmt(context: &Context) -> anyhow::Result<Outcome> {
+fn fmt(context: &Context) -> anyhow::Result<StepOutcome> {
     if !exec::available("cargo", &["fmt", "--version"]) {
-        return Ok(Outcome::CouldNotRun("rustfmt is missing: `rustup component add rustfmt`".into()));
+        return Ok(StepOutcome::CouldNotRun("rustfmt is missing: `rustup component add rustfmt`".into()));
     }
     outcome(context.cargo(&["fmt", "--all", "--check"]))
 }
 
-fn tidy_step(context: &Context) -> anyhow::Result<Outcome> {
+fn tidy_step(context: &Context) -> anyhow::Result<StepOutcome> {
     let (passed, complaints) = tidy::check(&context.root)?;
-    Ok(if complaints == 0 { Outcome::Passed(passed) } else { Outcome::Failed(passed, complaints) })
+    Ok(if complaints == 0 { StepOutcome::Passed(passed) } else { StepOutcome::Failed(passed, complaints) })
 }
 
-fn clippy(context: &Context) -> anyhow::Result<Outcome> {
+fn clippy(context: &Context) -> anyhow::Result<StepOutcome> {
     if !exec::available("cargo", &["clippy", "--version"]) {
-        return Ok(Outcome::CouldNotRun("clippy is missing: `rustup component add clippy`".into()));
+        return Ok(StepOutcome::CouldNotRun("clippy is missing: `rustup component add clippy`".into()));
     }
     outcome(context.cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]))
 }
 
-fn test(context: &Context) -> anyhow::Result<Outcome> {
+fn test(context: &Context) -> anyhow::Result<StepOutcome> {
     // The programs that tests start must exist before the tests do. `--examples` brings in the dependencies of tests,
     // so that both commands resolve to the same features and share every build product.
     let built = exec::run(context.cargo(&["build", "--workspace", "--bins", "--examples", "--locked"]), STEP_LIMIT)?;
     if !built.success {
-        return Ok(Outcome::Failed(0, 1));
+        return Ok(StepOutcome::Failed(0, 1));
     }
     if exec::available("cargo", &["nextest", "--version"]) {
         return outcome(context.cargo(&["nextest", "run", "--workspace", "--locked", "--no-fail-fast"]));
@@ -112,30 +112,30 @@ fn test(context: &Context) -> anyhow::Result<Outcome> {
     outcome(context.cargo(&arguments))
 }
 
-fn doctest(context: &Context) -> anyhow::Result<Outcome> {
+fn doctest(context: &Context) -> anyhow::Result<StepOutcome> {
     outcome(context.cargo(&["test", "--workspace", "--doc", "--locked", "--no-fail-fast"]))
 }
 
-fn doc(context: &Context) -> anyhow::Result<Outcome> {
+fn doc(context: &Context) -> anyhow::Result<StepOutcome> {
     let mut command = context.cargo(&["doc", "--workspace", "--no-deps", "--locked"]);
     command.env("RUSTDOCFLAGS", "-D warnings");
     outcome(command)
 }
 
-fn deny(context: &Context) -> anyhow::Result<Outcome> {
+fn deny(context: &Context) -> anyhow::Result<StepOutcome> {
     let Some(program) = cargo_deny(context)? else {
-        return Ok(Outcome::CouldNotRun("cargo-deny is neither installed nor could be built here".into()));
+        return Ok(StepOutcome::CouldNotRun("cargo-deny is neither installed nor could be built here".into()));
     };
     outcome(context.program(program, &["check", "--hide-inclusion-graph", "licenses", "bans", "sources"]))
 }
 
-fn advisories(context: &Context) -> anyhow::Result<Outcome> {
+fn advisories(context: &Context) -> anyhow::Result<StepOutcome> {
     let Some(program) = cargo_deny(context)? else {
-        return Ok(Outcome::CouldNotRun("cargo-deny is neither installed nor could be built here".into()));
+        return Ok(StepOutcome::CouldNotRun("cargo-deny is neither installed nor could be built here".into()));
     };
     let fetched = exec::run(context.program(&program, &["fetch", "db"]), INSTALL_LIMIT)?;
     if !fetched.success {
-        return Ok(Outcome::CouldNotRun("the advisory database could not be fetched".into()));
+        return Ok(StepOutcome::CouldNotRun("the advisory database could not be fetched".into()));
     }
     outcome(context.program(program, &["check", "--disable-fetch", "advisories"]))
 }
@@ -167,14 +167,14 @@ fn cargo_deny(context: &Context) -> anyhow::Result<Option<PathBuf>> {
     Ok(built.then_some(program))
 }
 
-fn crash(context: &Context) -> anyhow::Result<Outcome> {
+fn crash(context: &Context) -> anyhow::Result<StepOutcome> {
     outcome(context.cargo(&["xtask", "crash", "--kills", KILLS]))
 }
 
-fn dist_step(context: &Context) -> anyhow::Result<Outcome> {
+fn dist_step(context: &Context) -> anyhow::Result<StepOutcome> {
     let binaries = context.cargo(&["build", "--workspace", "--bins", "--examples", "--locked"]);
     if !exec::run(binaries, STEP_LIMIT)?.success {
-        return Ok(Outcome::Failed(0, 1));
+        return Ok(StepOutcome::Failed(0, 1));
     }
     let outcomes = dist::rehearse(&context.root, &context.target, &context.target.join("debug/kino"))?;
     let (mut passed, mut failed, mut reasons) = (0, 0, Vec::new());
@@ -189,22 +189,22 @@ fn dist_step(context: &Context) -> anyhow::Result<Outcome> {
         println!("{reason}");
     }
     Ok(match (passed, failed) {
-        (0, 0) => Outcome::CouldNotRun(reasons.into_iter().next().unwrap_or_default()),
-        (passed, 0) => Outcome::Passed(passed),
-        (passed, failed) => Outcome::Failed(passed, failed),
+        (0, 0) => StepOutcome::CouldNotRun(reasons.into_iter().next().unwrap_or_default()),
+        (passed, 0) => StepOutcome::Passed(passed),
+        (passed, failed) => StepOutcome::Failed(passed, failed),
     })
 }
 
-fn end_to_end(context: &Context) -> anyhow::Result<Outcome> {
+fn end_to_end(context: &Context) -> anyhow::Result<StepOutcome> {
     let tests = context.root.join("e2e");
     if !tests.is_dir() {
-        return Ok(Outcome::CouldNotRun("there is no e2e folder".into()));
+        return Ok(StepOutcome::CouldNotRun("there is no e2e folder".into()));
     }
     if !exec::available("python3", &["-c", "import venv, ensurepip"]) {
-        return Ok(Outcome::CouldNotRun("python3 with venv is missing (Debian: python3-venv)".into()));
+        return Ok(StepOutcome::CouldNotRun("python3 with venv is missing (Debian: python3-venv)".into()));
     }
     if !exec::available("npm", &["--version"]) || !exec::available("node", &["-e", NODE_NEEDED]) {
-        return Ok(Outcome::CouldNotRun("node 20 or newer with npm is missing".into()));
+        return Ok(StepOutcome::CouldNotRun("node 20 or newer with npm is missing".into()));
     }
     let venv = context.target.join("e2e").join("venv");
     let python = venv.join("bin").join("python");
@@ -220,12 +220,12 @@ fn end_to_end(context: &Context) -> anyhow::Result<Outcome> {
     preparations.push(("the node packages could not be installed", context.program("npm", &node)));
     for (what, command) in preparations {
         if !exec::run(command, INSTALL_LIMIT)?.success {
-            return Ok(Outcome::CouldNotRun(format!("{what}; its output is above")));
+            return Ok(StepOutcome::CouldNotRun(format!("{what}; its output is above")));
         }
     }
     let binaries = context.cargo(&["build", "--workspace", "--bins", "--examples", "--locked"]);
     if !exec::run(binaries, STEP_LIMIT)?.success {
-        return Ok(Outcome::Failed(0, 1));
+        return Ok(StepOutcome::Failed(0, 1));
     }
     let mut tests = context.program(&python, &["-m", "pytest", "-q", "-rs", "e2e"]);
     tests.env("KINO_BIN_DIR", context.target.join("debug"));

@@ -9,7 +9,7 @@
 use super::checksum::md5;
 use super::elf::Needs;
 use super::release::{COMMAND, MAINTAINER, Package, Release};
-use super::tree::{Entry, Tree, gzipped};
+use super::tree::{Tree, TreeEntry, gzipped};
 
 /// The name in Debian, whose archive has no such package.
 const NAME: &str = "kinescope";
@@ -117,17 +117,17 @@ fn depends(needs: &Needs) -> anyhow::Result<String> {
 
 /// The size as dpkg counts it: each file in whole kibibytes, each folder as one.
 fn installed_kibibytes(data: &Tree<'_>) -> u64 {
-    let size = |entry: &Entry<'_>| match entry {
-        Entry::File(bytes, _) => (bytes.len() as u64).div_ceil(1024),
-        Entry::Folder(_) => 1,
+    let size = |entry: &TreeEntry<'_>| match entry {
+        TreeEntry::File(bytes, _) => (bytes.len() as u64).div_ceil(1024),
+        TreeEntry::Folder(_) => 1,
     };
     data.entries().map(|(_, entry)| size(entry)).sum()
 }
 
 fn checksums(data: &Tree<'_>) -> String {
-    let line = |(path, entry): (&str, &Entry<'_>)| match entry {
-        Entry::File(bytes, _) => Some(format!("{}  {path}\n", md5(bytes))),
-        Entry::Folder(_) => None,
+    let line = |(path, entry): (&str, &TreeEntry<'_>)| match entry {
+        TreeEntry::File(bytes, _) => Some(format!("{}  {path}\n", md5(bytes))),
+        TreeEntry::Folder(_) => None,
     };
     data.entries().filter_map(line).collect()
 }

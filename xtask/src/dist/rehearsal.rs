@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::Context;
 
 use super::elf::Version;
-use super::trial::{self, Outcome};
+use super::trial::{self, TrialOutcome};
 use super::{Make, write};
 use crate::exec;
 
@@ -18,7 +18,7 @@ use crate::exec;
 const STRIP_LIMIT: Duration = Duration::from_mins(2);
 
 /// Packages `binary` and tries the packages; returns each format's name and outcome.
-pub(crate) fn rehearse(root: &Path, target: &Path, binary: &Path) -> anyhow::Result<Vec<(&'static str, Outcome)>> {
+pub(crate) fn rehearse(root: &Path, target: &Path, binary: &Path) -> anyhow::Result<Vec<(&'static str, TrialOutcome)>> {
     let folder = target.join("dist-ci");
     if folder.exists() {
         std::fs::remove_dir_all(&folder).with_context(|| format!("failed to remove {}", folder.display()))?;

@@ -18,7 +18,7 @@ pub(crate) const PROGRAM: u32 = 0o755;
 pub(crate) const DOCUMENT: u32 = 0o644;
 
 #[derive(Debug, Clone)]
-pub(crate) enum Entry<'a> {
+pub(crate) enum TreeEntry<'a> {
     /// A file with its mode.
     File(Cow<'a, [u8]>, u32),
     /// A folder with its mode.
@@ -28,23 +28,23 @@ pub(crate) enum Entry<'a> {
 /// Files by path, without a leading slash.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Tree<'a> {
-    entries: BTreeMap<String, Entry<'a>>,
+    entries: BTreeMap<String, TreeEntry<'a>>,
 }
 
 impl<'a> Tree<'a> {
     /// Adds a document.
     pub(crate) fn document(&mut self, path: impl Into<String>, bytes: impl Into<Cow<'a, [u8]>>) {
-        self.entries.insert(path.into(), Entry::File(bytes.into(), DOCUMENT));
+        self.entries.insert(path.into(), TreeEntry::File(bytes.into(), DOCUMENT));
     }
 
     /// Adds a program.
     pub(crate) fn program(&mut self, path: impl Into<String>, bytes: impl Into<Cow<'a, [u8]>>) {
-        self.entries.insert(path.into(), Entry::File(bytes.into(), PROGRAM));
+        self.entries.insert(path.into(), TreeEntry::File(bytes.into(), PROGRAM));
     }
 
     /// Adds a folder.
     pub(crate) fn folder(&mut self, path: impl Into<String>, mode: u32) {
-        self.entries.insert(path.into(), Entry::Folder(mode));
+        self.entries.insert(path.into(), TreeEntry::Folder(mode));
     }
 
     /// Adds the folders above every entry, which Debian's tools and images expect to be there.
@@ -52,14 +52,14 @@ impl<'a> Tree<'a> {
         let paths: Vec<String> = self.entries.keys().cloned().collect();
         for path in paths {
             for (slash, _) in path.match_indices('/') {
-                self.entries.entry(path[..slash].to_owned()).or_insert(Entry::Folder(PROGRAM));
+                self.entries.entry(path[..slash].to_owned()).or_insert(TreeEntry::Folder(PROGRAM));
             }
         }
         self
     }
 
     /// The entries by path.
-    pub(crate) fn entries(&self) -> impl Iterator<Item = (&str, &Entry<'a>)> {
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&str, &TreeEntry<'a>)> {
         self.entries.iter().map(|(path, entry)| (path.as_str(), entry))
     }
 
@@ -77,13 +77,13 @@ impl<'a> Tree<'a> {
             header.set_gid(0);
             let name = format!("{prefix}{path}");
             let outcome = match entry {
-                Entry::File(bytes, mode) => {
+                TreeEntry::File(bytes, mode) => {
                     header.set_entry_type(tar::EntryType::Regular);
                     header.set_mode(*mode);
                     header.set_size(bytes.len() as u64);
                     archive.append_data(&mut header, &name, bytes.as_ref())
                 }
-                Entry::Folder(mode) => {
+                TreeEntry::Folder(mode) => {
                     header.set_entry_type(tar::EntryType::Directory);
                     header.set_mode(*mode);
                     header.set_size(0);

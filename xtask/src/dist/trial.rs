@@ -33,7 +33,7 @@ pub(crate) struct Args {
 
 /// How a trial ended.
 #[derive(Debug)]
-pub(crate) enum Outcome {
+pub(crate) enum TrialOutcome {
     /// Every command of its script succeeded.
     Passed,
     /// One did not; its output is above.
@@ -62,12 +62,12 @@ pub(crate) fn run(root: &Path, args: &Args) -> anyhow::Result<bool> {
     println!();
     for (format, outcome) in &outcomes {
         match outcome {
-            Outcome::Passed => println!("{:<8} passed", format.name()),
-            Outcome::Failed => println!("{:<8} failed", format.name()),
-            Outcome::CouldNotRun(why) => println!("{:<8} not tried: {why}", format.name()),
+            TrialOutcome::Passed => println!("{:<8} passed", format.name()),
+            TrialOutcome::Failed => println!("{:<8} failed", format.name()),
+            TrialOutcome::CouldNotRun(why) => println!("{:<8} not tried: {why}", format.name()),
         }
     }
-    Ok(!outcomes.iter().any(|(_, outcome)| matches!(outcome, Outcome::Failed)))
+    Ok(!outcomes.iter().any(|(_, outcome)| matches!(outcome, TrialOutcome::Failed)))
 }
 
 /// Tries the chosen formats in the folder `packages`; all of them where none is chosen.
@@ -76,14 +76,14 @@ pub(crate) fn try_all(
     packages: &Path,
     only: &[Format],
     suite: Option<&str>,
-) -> anyhow::Result<Vec<(Format, Outcome)>> {
+) -> anyhow::Result<Vec<(Format, TrialOutcome)>> {
     let chosen = Format::value_variants().iter().filter(|format| only.is_empty() || only.contains(format));
     let base = Base::prepare(target, suite);
     let mut outcomes = Vec::new();
     for &format in chosen {
         println!("\n=== {}", format.name());
         let outcome = match &base {
-            Err(why) => Outcome::CouldNotRun(why.clone()),
+            Err(why) => TrialOutcome::CouldNotRun(why.clone()),
             Ok(base) => try_one(base, target, packages, format)?,
         };
         outcomes.push((format, outcome));
@@ -91,7 +91,7 @@ pub(crate) fn try_all(
     Ok(outcomes)
 }
 
-fn try_one(base: &Base, target: &Path, packages: &Path, format: Format) -> anyhow::Result<Outcome> {
+fn try_one(base: &Base, target: &Path, packages: &Path, format: Format) -> anyhow::Result<TrialOutcome> {
     let ended = match format {
         Format::Image => {
             let file = root::file_ending_with(packages, "-oci.tar")?;
@@ -100,7 +100,7 @@ fn try_one(base: &Base, target: &Path, packages: &Path, format: Format) -> anyho
         Format::Npm => {
             let fresh = base.fresh("npm", packages, &[".tgz"], SCRIPTS)?;
             if let Err(why) = fresh.add_node()? {
-                return Ok(Outcome::CouldNotRun(why));
+                return Ok(TrialOutcome::CouldNotRun(why));
             }
             fresh.run("npm.sh")?
         }
@@ -112,5 +112,5 @@ fn try_one(base: &Base, target: &Path, packages: &Path, format: Format) -> anyho
         Format::Archive => base.fresh("archive", packages, &[".tar.gz", "SHA256SUMS"], SCRIPTS)?.run("archive.sh")?,
         Format::Debian => base.fresh("debian", packages, &[".deb"], SCRIPTS)?.run("debian.sh")?,
     };
-    Ok(if ended { Outcome::Passed } else { Outcome::Failed })
+    Ok(if ended { TrialOutcome::Passed } else { TrialOutcome::Failed })
 }

@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 
 /// What a reader says of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum ReaderVerdict {
     /// True, and worth knowing to a developer of the package.
     Right,
     /// Untrue, or not worth saying.
@@ -19,9 +19,9 @@ pub(super) enum Verdict {
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Judgement {
-    pub(super) verdict: Verdict,
+    pub(super) verdict: ReaderVerdict,
     /// Of the second pass, which did not see the first one.
-    pub(super) second: Option<Verdict>,
+    pub(super) second: Option<ReaderVerdict>,
     pub(super) why: String,
 }
 
@@ -30,7 +30,7 @@ pub(super) type Judgements = BTreeMap<(String, String), Judgement>;
 
 const HEADER: &str = "package,fingerprint,verdict,second,why";
 
-impl Verdict {
+impl ReaderVerdict {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Right => "right",
@@ -65,8 +65,8 @@ fn parse(text: &str) -> anyhow::Result<Judgements> {
         let [package, fingerprint, verdict, second, why] = columns[..] else {
             bail!("fewer than five columns: {line}");
         };
-        let second = if second.is_empty() { None } else { Some(Verdict::parse(second)?) };
-        let judgement = Judgement { verdict: Verdict::parse(verdict)?, second, why: why.to_owned() };
+        let second = if second.is_empty() { None } else { Some(ReaderVerdict::parse(second)?) };
+        let judgement = Judgement { verdict: ReaderVerdict::parse(verdict)?, second, why: why.to_owned() };
         if judgements.insert((package.to_owned(), fingerprint.to_owned()), judgement).is_some() {
             bail!("judged twice: {line}");
         }
@@ -82,7 +82,10 @@ mod tests {
     fn the_reason_may_have_commas() {
         let read = parse("package,fingerprint,verdict,second,why\na,1,right,,so, and so\n").unwrap();
         let judgement = &read[&("a".to_owned(), "1".to_owned())];
-        assert_eq!((judgement.verdict, judgement.second, judgement.why.as_str()), (Verdict::Right, None, "so, and so"));
+        assert_eq!(
+            (judgement.verdict, judgement.second, judgement.why.as_str()),
+            (ReaderVerdict::Right, None, "so, and so")
+        );
     }
 
     #[test]

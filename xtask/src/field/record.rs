@@ -28,7 +28,7 @@ const PYTHON_INSTRUMENTATION: [&str; 3] =
     ["opentelemetry-distro==0.66b0", "opentelemetry-exporter-otlp-proto-http==1.45.0", "pytest-opentelemetry==1.1.0"];
 
 /// Where a package is installed and run.
-struct Place<'r> {
+struct Installation<'r> {
     recipe: &'r Recipe,
     /// Its folder; emptied before it is installed.
     folder: PathBuf,
@@ -64,7 +64,7 @@ pub(super) fn case(cache: &Path, name: &str) -> PathBuf {
 }
 
 fn record(recipe: &Recipe, root: &Path, cache: &Path, kino: &Path) -> anyhow::Result<usize> {
-    let place = Place::new(recipe, root, cache)?;
+    let place = Installation::new(recipe, root, cache)?;
     let mark = place.folder.join("installed");
     if !mark.exists() {
         place.install()?;
@@ -109,7 +109,7 @@ fn record(recipe: &Recipe, root: &Path, cache: &Path, kino: &Path) -> anyhow::Re
     Ok(count)
 }
 
-impl<'r> Place<'r> {
+impl<'r> Installation<'r> {
     fn new(recipe: &'r Recipe, root: &Path, cache: &Path) -> anyhow::Result<Self> {
         fs::create_dir_all(cache.join("places"))?;
         let folder = cache.canonicalize()?.join("places").join(&recipe.name);

@@ -34,14 +34,14 @@ pub(super) struct Package {
     pub(super) operations: u64,
     pub(super) executions: u64,
     pub(super) spans: u64,
-    pub(super) findings: Vec<Found>,
+    pub(super) findings: Vec<FieldFinding>,
     /// Traces that the engine did not look at, and findings that it did not keep.
     pub(super) left_out: u64,
 }
 
 /// One finding, and what a reader said of it.
 #[derive(Debug)]
-pub(super) struct Found {
+pub(super) struct FieldFinding {
     pub(super) code: String,
     pub(super) entry: String,
     pub(super) text: String,
@@ -137,7 +137,7 @@ fn insights(engine: &Engine) -> anyhow::Result<Value> {
     }
 }
 
-fn found(item: &Value, package: &str, judgements: &Judgements) -> Found {
+fn found(item: &Value, package: &str, judgements: &Judgements) -> FieldFinding {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let fingerprint = text(&item["fingerprint"]);
     let numbers = item["numbers"].as_array().into_iter().flatten();
@@ -151,7 +151,7 @@ fn found(item: &Value, package: &str, judgements: &Judgements) -> Found {
     let path = text(&item["location"]["path"]);
     let path = path.split_once(&format!("/places/{package}/")).map_or(path.as_str(), |(_, rest)| rest).to_owned();
     let location = (!path.is_empty()).then(|| format!("{path}:{}", item["location"]["line"]));
-    Found {
+    FieldFinding {
         code: text(&item["code"]),
         entry: text(&item["entry"]["name"]),
         text: text(&item["text"]),

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::judged::Verdict;
-use super::report::{Found, Package};
+use super::judged::ReaderVerdict;
+use super::report::{FieldFinding, Package};
 
 /// The normal quantile of a two-sided interval of 95 %.
 const Z: f64 = 1.959_964;
@@ -35,7 +35,7 @@ pub(super) fn page(heading: &str, packages: &[Package]) -> String {
     let mut page = format!(
         "### Precision: {heading} packages\n\n| finding | judged | right | wrong | doubtful | precision | 95 % interval |\n|---|--:|--:|--:|--:|--:|---|\n"
     );
-    let mut by_code: BTreeMap<&str, Vec<&Found>> = BTreeMap::new();
+    let mut by_code: BTreeMap<&str, Vec<&FieldFinding>> = BTreeMap::new();
     for found in findings() {
         by_code.entry(&found.code).or_default().push(found);
     }
@@ -61,11 +61,12 @@ pub(super) fn page(heading: &str, packages: &[Package]) -> String {
     page
 }
 
-fn precision(name: &str, found: &[&Found]) -> String {
+fn precision(name: &str, found: &[&FieldFinding]) -> String {
     let count = |verdict| {
         found.iter().filter(|it| it.judgement.as_ref().is_some_and(|judged| judged.verdict == verdict)).count()
     };
-    let (right, wrong, doubtful) = (count(Verdict::Right), count(Verdict::Wrong), count(Verdict::Doubtful));
+    let (right, wrong, doubtful) =
+        (count(ReaderVerdict::Right), count(ReaderVerdict::Wrong), count(ReaderVerdict::Doubtful));
     let judged = right + wrong + doubtful;
     if judged == 0 {
         return format!("| {name} | 0 | | | | | |\n");
@@ -76,8 +77,8 @@ fn precision(name: &str, found: &[&Found]) -> String {
 }
 
 /// How often the second pass said the same.
-fn stability(found: &[&Found]) -> String {
-    let pairs: Vec<(Verdict, Verdict)> = found
+fn stability(found: &[&FieldFinding]) -> String {
+    let pairs: Vec<(ReaderVerdict, ReaderVerdict)> = found
         .iter()
         .filter_map(|it| it.judgement.as_ref())
         .filter_map(|judged| Some((judged.verdict, judged.second?)))
@@ -125,7 +126,7 @@ fn base_rate(heading: &str, packages: &[Package]) -> String {
     text
 }
 
-fn row(package: &Package, found: &Found) -> String {
+fn row(package: &Package, found: &FieldFinding) -> String {
     let (verdict, why) =
         found.judgement.as_ref().map_or(("", ""), |judged| (judged.verdict.name(), judged.why.as_str()));
     format!(

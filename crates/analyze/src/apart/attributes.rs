@@ -50,7 +50,7 @@ pub struct AttributeApart {
 }
 
 /// By key, the value in each execution.
-type Table<'a> = Vec<BTreeMap<&'a str, Feature<'a>>>;
+type FeatureTable<'a> = Vec<BTreeMap<&'a str, Feature<'a>>>;
 
 /// Rows for what differs, and how many there are beyond them. Keys that first come up on a span for which `is_passed_over`
 /// holds are not compared.
@@ -63,8 +63,8 @@ pub(super) fn rows<'a>(
     let mut features = Features::with_ids();
     let mut order: Vec<&Execution<'_, 'a>> = good.iter().collect();
     order.sort_by_key(|execution| execution.start());
-    let good: Table<'a> = order.into_iter().map(|like| of(like, &mut features)).collect();
-    let alike: Table<'a> = alike.iter().map(|like| of(like, &mut features)).collect();
+    let good: FeatureTable<'a> = order.into_iter().map(|like| of(like, &mut features)).collect();
+    let alike: FeatureTable<'a> = alike.iter().map(|like| of(like, &mut features)).collect();
     let here = of(subject, &mut features);
     let first_on = |key: &str| {
         let mut spans = subject.spans().iter().map(|&index| index as usize);
@@ -100,7 +100,12 @@ fn of<'a>(execution: &Execution<'_, 'a>, features: &mut Features<'a>) -> BTreeMa
 }
 
 /// The row of one attribute, if it differs, and how telling it is.
-fn row(key: &str, value: Feature<'_>, good: &Table<'_>, alike: &Table<'_>) -> Option<(f64, AttributeApart)> {
+fn row(
+    key: &str,
+    value: Feature<'_>,
+    good: &FeatureTable<'_>,
+    alike: &FeatureTable<'_>,
+) -> Option<(f64, AttributeApart)> {
     let known: Vec<Feature<'_>> = good.iter().filter_map(|like| like.get(key).copied()).collect();
     let enough = |likes: usize, with_it: usize| {
         likes >= FEW_LIKES_MIN && (with_it == 0 || (likes >= LIKES_MIN && with_it as f64 <= RARE * likes as f64))

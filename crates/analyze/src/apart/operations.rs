@@ -11,7 +11,7 @@ use crate::critical_path::critical_path_of;
 use crate::execution::{Execution, has_failed};
 use crate::finding::{Evidence, Location, evidence};
 use crate::fingerprint::shape;
-use crate::operation::Operations;
+use crate::operation::OperationIds;
 use crate::statistics::quantile_f64;
 
 /// Differing operations that are reported; the rest is counted.
@@ -86,22 +86,22 @@ struct Sums {
 }
 
 /// An execution and its good likes, by operation. Names that differ in numbers alone are one operation.
-pub(super) struct Known<'s, 't, 'a> {
+pub(super) struct LikesByOperation<'s, 't, 'a> {
     pub(super) subject: &'s Execution<'t, 'a>,
-    operations: Names<'a>,
+    operations: OperationNames<'a>,
     here: BTreeMap<usize, Sums>,
     likes: Vec<BTreeMap<usize, Sums>>,
 }
 
 /// Operations under the shape of their name, each with a span that has it.
 #[derive(Default)]
-struct Names<'a> {
-    operations: Operations<'a>,
+struct OperationNames<'a> {
+    operations: OperationIds<'a>,
     spans: Vec<&'a Span>,
     shapes: HashMap<&'a str, Cow<'a, str>>,
 }
 
-impl<'a> Names<'a> {
+impl<'a> OperationNames<'a> {
     fn of(&mut self, span: &'a Span) -> usize {
         let name: &'a str = &span.name;
         let is_shape = |shape: String| if shape == name { Cow::Borrowed(name) } else { Cow::Owned(shape) };
@@ -114,9 +114,9 @@ impl<'a> Names<'a> {
     }
 }
 
-impl<'s, 't, 'a> Known<'s, 't, 'a> {
+impl<'s, 't, 'a> LikesByOperation<'s, 't, 'a> {
     pub(super) fn new(subject: &'s Execution<'t, 'a>, good: &[Execution<'_, 'a>]) -> Self {
-        let mut operations = Names::default();
+        let mut operations = OperationNames::default();
         let here = sums(subject, &mut operations);
         let likes = good.iter().map(|like| sums(like, &mut operations)).collect();
         Self { subject, operations, here, likes }
@@ -259,7 +259,7 @@ impl Sums {
     }
 }
 
-fn sums<'a>(execution: &Execution<'_, 'a>, operations: &mut Names<'a>) -> BTreeMap<usize, Sums> {
+fn sums<'a>(execution: &Execution<'_, 'a>, operations: &mut OperationNames<'a>) -> BTreeMap<usize, Sums> {
     let tree = execution.tree;
     let mut own: HashMap<usize, i64> = HashMap::default();
     for segment in critical_path_of(tree, execution.entry).segments {

@@ -10,7 +10,7 @@ use crate::testing::{Random, traces, trees};
 fn check(text: &str) -> Apart {
     let traces = traces(text);
     let trees = trees(&traces);
-    let entry = Entry::Operation { service: None, name: "GET /" };
+    let entry = EntrySpans::Operation { service: None, name: "GET /" };
     let all = executions(&trees, entry);
     let (last, likes) = all.split_last().unwrap();
     apart(last, likes)

@@ -3,7 +3,7 @@
 use kino_model::Span;
 use kino_model::finding::WaitKind;
 
-use super::operations::Known;
+use super::operations::LikesByOperation;
 use super::{Apart, location};
 use crate::finding::{Evidence, Location, evidence};
 use crate::statement::normalise;
@@ -54,7 +54,7 @@ fn kind_of(span: &Span, has_children: bool) -> WaitKind {
 }
 
 /// The wait of an unusual execution.
-pub(super) fn wait(known: &Known<'_, '_, '_>, apart: &Apart) -> Option<Wait> {
+pub(super) fn wait(known: &LikesByOperation<'_, '_, '_>, apart: &Apart) -> Option<Wait> {
     let (index, nanos, usual) = known.times().into_iter().next()?;
     let tree = known.subject.tree;
     let span = tree.span(index);

@@ -12,7 +12,7 @@ use super::kinds;
 use crate::detect::call::Calls;
 use crate::detect::features::{Feature, Features};
 use crate::execution::Execution;
-use crate::operation::Operations;
+use crate::operation::OperationIds;
 use crate::statistics::quantile_f64;
 use crate::tree::Tree;
 
@@ -72,14 +72,14 @@ impl CallsChanged {
     /// `before` says when that was.
     pub fn sentence(&self, before: &str) -> String {
         let each = |rate: &CallRate| match (&self.item, rate.per_item) {
-            (Some(item), Some(per_item)) => format!(", {} for each {item}", Shown(per_item)),
+            (Some(item), Some(per_item)) => format!(", {} for each {item}", DisplayedCount(per_item)),
             _ => match rate.per_parent.filter(|it| (it - rate.per_execution).abs() > f64::EPSILON) {
-                Some(per_parent) => format!(", {} for each {}", Shown(per_parent), self.parent.1),
+                Some(per_parent) => format!(", {} for each {}", DisplayedCount(per_parent), self.parent.1),
                 None => String::new(),
             },
         };
         let times = |rate: &CallRate| {
-            let count = Shown(rate.per_execution).to_string();
+            let count = DisplayedCount(rate.per_execution).to_string();
             format!("{count} time{}", if count == "1" { "" } else { "s" })
         };
         format!(
@@ -100,9 +100,9 @@ impl CallsChanged {
 }
 
 /// A count as it is read.
-struct Shown(f64);
+struct DisplayedCount(f64);
 
-impl fmt::Display for Shown {
+impl fmt::Display for DisplayedCount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let value = self.0;
         if value.fract() == 0.0 || value >= 100.0 {
@@ -120,25 +120,25 @@ type Callee = (usize, String);
 
 /// The calls of one kind in the executions of one root operation, on one side.
 #[derive(Default)]
-struct Made<'t, 'a> {
+struct CalleeCalls<'t, 'a> {
     by_execution: BTreeMap<usize, f64>,
     /// By the operation that makes them: how many, in each of its calls that makes any.
     by_parent: BTreeMap<usize, Vec<(f64, &'t Tree<'a>, usize)>>,
 }
 
 #[derive(Default)]
-struct Side<'t, 'a> {
+struct SideCalls<'t, 'a> {
     /// By root operation.
     executions: BTreeMap<usize, usize>,
     /// By root operation and operation.
     calls: BTreeMap<(usize, usize), usize>,
-    made: BTreeMap<(usize, Callee), Made<'t, 'a>>,
+    made: BTreeMap<(usize, Callee), CalleeCalls<'t, 'a>>,
 }
 
 /// What changed by an order of magnitude between two sets of executions, the largest change first.
 pub fn calls_changed<'a>(before: &[Execution<'_, 'a>], after: &[Execution<'_, 'a>]) -> Vec<CallsChanged> {
-    let mut names = Names::default();
-    let sides = [Side::new(before, &mut names), Side::new(after, &mut names)];
+    let mut names = CallNames::default();
+    let sides = [SideCalls::new(before, &mut names), SideCalls::new(after, &mut names)];
     let mut keys: Vec<&(usize, Callee)> = sides[0].made.keys().chain(sides[1].made.keys()).collect();
     keys.sort_unstable();
     keys.dedup();
@@ -163,13 +163,13 @@ pub fn calls_changed<'a>(before: &[Execution<'_, 'a>], after: &[Execution<'_, 'a
 
 /// Names of operations and calls.
 #[derive(Default)]
-struct Names<'a> {
-    operations: Operations<'a>,
+struct CallNames<'a> {
+    operations: OperationIds<'a>,
     calls: Calls<'a>,
 }
 
-impl<'t, 'a> Side<'t, 'a> {
-    fn new(executions: &[Execution<'t, 'a>], names: &mut Names<'a>) -> Self {
+impl<'t, 'a> SideCalls<'t, 'a> {
+    fn new(executions: &[Execution<'t, 'a>], names: &mut CallNames<'a>) -> Self {
         let mut side = Self::default();
         for (number, execution) in executions.iter().enumerate().filter(|(_, execution)| !execution.is_open()) {
             let tree = execution.tree;
@@ -199,9 +199,9 @@ impl<'t, 'a> Side<'t, 'a> {
     }
 }
 
-fn change(sides: &[Side<'_, '_>; 2], key: &(usize, Callee), names: &Names<'_>) -> Option<CallsChanged> {
+fn change(sides: &[SideCalls<'_, '_>; 2], key: &(usize, Callee), names: &CallNames<'_>) -> Option<CallsChanged> {
     let (root, (operation, call)) = key;
-    let empty = Made::default();
+    let empty = CalleeCalls::default();
     let made = sides.each_ref().map(|side| side.made.get(key).unwrap_or(&empty));
     let executions = sides.each_ref().map(|side| side.executions.get(root).copied().unwrap_or(0));
     if executions.contains(&0) {
@@ -251,10 +251,10 @@ fn change(sides: &[Side<'_, '_>; 2], key: &(usize, Callee), names: &Names<'_>) -
 }
 
 /// The statement or request of an operation that is made most often; empty where none is known.
-fn most_made(side: &Side<'_, '_>, root: usize, operation: usize) -> String {
+fn most_made(side: &SideCalls<'_, '_>, root: usize, operation: usize) -> String {
     let from = (root, (operation, String::new()));
     let of_operation = side.made.range(from..).take_while(|(key, _)| key.0 == root && key.1.0 == operation);
-    let count = |made: &Made<'_, '_>| made.by_execution.values().sum::<f64>();
+    let count = |made: &CalleeCalls<'_, '_>| made.by_execution.values().sum::<f64>();
     let called = of_operation.filter(|(key, _)| !key.1.1.is_empty());
     let most = called.max_by(|a, b| count(a.1).total_cmp(&count(b.1)).then(b.0.cmp(a.0)));
     most.map(|(key, _)| key.1.1.clone()).unwrap_or_default()

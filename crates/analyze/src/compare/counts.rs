@@ -56,13 +56,13 @@ pub struct CountComparison {
 
 /// What the executions of both sides say of one count.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Judged {
+struct CountTest {
     medians: (f64, f64),
     ranges: [(u64, u64); 2],
     verdict: CountVerdict,
 }
 
-impl Judged {
+impl CountTest {
     /// Whether nothing was counted on either side.
     fn is_nothing(&self) -> bool {
         self.ranges == [(0, 0); 2]
@@ -129,7 +129,7 @@ pub(super) fn compare(sides: &Sides<'_>) -> Vec<CountComparison> {
                 execution.operations.iter().map(|(_, sums)| count.of(sums)).sum()
             };
             let all = judge(before.iter().map(total).collect(), after.iter().map(total).collect());
-            let mut push = |operation: Option<usize>, judged: Judged| {
+            let mut push = |operation: Option<usize>, judged: CountTest| {
                 let ((before, after), verdict) = (judged.medians, judged.verdict);
                 let ([range_before, range_after], operation) = (judged.ranges, operation.map(owned));
                 let root = owned(root);
@@ -172,7 +172,7 @@ fn rank(comparison: &CountComparison) -> (u8, f64) {
     }
 }
 
-fn judge(mut before: Vec<u64>, mut after: Vec<u64>) -> Judged {
+fn judge(mut before: Vec<u64>, mut after: Vec<u64>) -> CountTest {
     before.sort_unstable();
     after.sort_unstable();
     let ends = |counts: &[u64]| (counts[0], counts[counts.len() - 1]);
@@ -186,5 +186,5 @@ fn judge(mut before: Vec<u64>, mut after: Vec<u64>) -> Judged {
         (true, std::cmp::Ordering::Equal) => CountVerdict::Same,
     };
     let middle = |counts: Vec<u64>| median(counts.into_iter().map(|count| count as f64).collect());
-    Judged { medians: (middle(before), middle(after)), ranges, verdict }
+    CountTest { medians: (middle(before), middle(after)), ranges, verdict }
 }

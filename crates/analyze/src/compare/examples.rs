@@ -76,7 +76,7 @@ fn place(tree: &Tree<'_>, index: usize) -> Option<Location> {
 mod tests {
     use super::*;
     use crate::testing::{traces, trees};
-    use crate::{Entry, executions};
+    use crate::{EntrySpans, executions};
 
     #[test]
     fn failed_calls_come_first_then_the_longest_one_a_trace() {
@@ -84,7 +84,7 @@ mod tests {
                     GET / 0..100\n  db 0..70\n---\nGET / 0..100\n  db 0..60\n  other 60..99";
         let traces = traces(text);
         let trees = trees(&traces);
-        let found = examples(&executions(&trees, Entry::Outermost), &[("app", "db"), ("app", "gone")]);
+        let found = examples(&executions(&trees, EntrySpans::Outermost), &[("app", "db"), ("app", "gone")]);
         let order: Vec<u8> = found[0].evidence.iter().map(|evidence| evidence.trace_id.0[0]).collect();
         assert_eq!(order, [1, 3, 4]);
         assert_eq!(

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use kino_model::SpanKind;
 
 use crate::execution::Execution;
-use crate::operation::Operations;
+use crate::operation::OperationIds;
 use crate::statement::url_template;
 use crate::statistics::quantile_f64;
 use crate::tree::Tree;
@@ -57,7 +57,7 @@ fn place(tree: &Tree<'_>, client: usize) -> Option<String> {
 }
 
 /// The operations below an execution's entry, each once.
-type Shape = BTreeSet<usize>;
+type OperationSet = BTreeSet<usize>;
 /// An execution's place on its side, its shape's number, and its duration in nanoseconds.
 type Shaped = (usize, usize, f64);
 
@@ -65,16 +65,16 @@ type Shaped = (usize, usize, f64);
 pub(super) fn kinds<'a>(
     sides: [&[Execution<'_, 'a>]; 2],
     roots: [&[usize]; 2],
-    operations: &mut Operations<'a>,
+    operations: &mut OperationIds<'a>,
 ) -> [Vec<Option<String>>; 2] {
-    let mut shapes: Vec<Shape> = Vec::new();
-    let mut numbers: BTreeMap<Shape, usize> = BTreeMap::new();
+    let mut shapes: Vec<OperationSet> = Vec::new();
+    let mut numbers: BTreeMap<OperationSet, usize> = BTreeMap::new();
     // By root, of each side.
     let mut by_root: BTreeMap<usize, [Vec<Shaped>; 2]> = BTreeMap::new();
     for side in 0..2 {
         for (at, (execution, root)) in sides[side].iter().zip(roots[side]).enumerate() {
             let below = execution.spans().iter().skip(1).map(|&index| execution.tree.span(index as usize));
-            let shape: Shape = below.map(|span| operations.of(span)).collect();
+            let shape: OperationSet = below.map(|span| operations.of(span)).collect();
             let number = *numbers.entry(shape).or_insert_with_key(|shape| {
                 shapes.push(shape.clone());
                 shapes.len() - 1
@@ -127,7 +127,7 @@ fn main_shapes(executions: &[Vec<Shaped>; 2]) -> Option<Vec<usize>> {
 }
 
 /// What a shape calls and not every other does, else what it does not call.
-fn distinct(shapes: &[Shape], main: &[usize], shape: usize, operations: &Operations<'_>) -> String {
+fn distinct(shapes: &[OperationSet], main: &[usize], shape: usize, operations: &OperationIds<'_>) -> String {
     let in_all = |operation: &usize| main.iter().all(|shape| shapes[*shape].contains(operation));
     let named = |found: Vec<usize>, word: &str| {
         let more = found.len().saturating_sub(NAMED_MAX);
@@ -146,14 +146,14 @@ fn distinct(shapes: &[Shape], main: &[usize], shape: usize, operations: &Operati
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::execution::{Entry, executions};
+    use crate::execution::{EntrySpans, executions};
     use crate::testing::{traces, trees};
 
     fn kinds_of(before: &str, after: &str) -> Vec<Vec<Option<String>>> {
         let traces = [before, after].map(traces);
         let trees = [trees(&traces[0]), trees(&traces[1])];
-        let found = [executions(&trees[0], Entry::Outermost), executions(&trees[1], Entry::Outermost)];
-        let mut operations = Operations::default();
+        let found = [executions(&trees[0], EntrySpans::Outermost), executions(&trees[1], EntrySpans::Outermost)];
+        let mut operations = OperationIds::default();
         let roots = [vec![0; found[0].len()], vec![0; found[1].len()]];
         kinds([&found[0], &found[1]], [&roots[0], &roots[1]], &mut operations).into()
     }
@@ -180,7 +180,7 @@ mod tests {
         let name_of = |text: &str| {
             let traces = traces(text);
             let trees = trees(&traces);
-            name(&executions(&trees, Entry::Outermost)[0]).into_owned()
+            name(&executions(&trees, EntrySpans::Outermost)[0]).into_owned()
         };
         assert_eq!(name_of("GET 0..9 kind=client\n  GET /a 1..8 kind=server http.route=/a/{id}"), "GET /a/{id}");
         assert_eq!(name_of("GET 0..9 kind=client url.full=http://host:80/users/17?x=1"), "GET /users/{id}");

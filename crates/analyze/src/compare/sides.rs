@@ -6,7 +6,7 @@ use kino_model::Span;
 use super::kinds;
 use crate::execution::{Execution, cold, is_inner_entry};
 use crate::noise::Located;
-use crate::operation::Operations;
+use crate::operation::OperationIds;
 use crate::statistics::quantile_f64;
 use crate::units::Units;
 
@@ -17,7 +17,7 @@ const STEADY_MIN: usize = 3;
 
 /// Everything that is compared. Both sides number operations alike; side 0 is before, 1 after.
 pub(super) struct Sides<'a> {
-    pub(super) operations: Operations<'a>,
+    pub(super) operations: OperationIds<'a>,
     pub(super) is_root: Vec<bool>,
     /// Operations that represent one kind of a root operation's executions: the root and the kind's name.
     pub(super) kinds: HashMap<usize, (usize, String)>,
@@ -125,7 +125,7 @@ impl<'a> Sides<'a> {
             executions.iter().filter(|it| !it.is_open()).copied().collect::<Vec<Execution<'_, 'a>>>()
         });
         let mut sides = Self {
-            operations: Operations::default(),
+            operations: OperationIds::default(),
             is_root: Vec::new(),
             kinds: HashMap::default(),
             samples: [Vec::new(), Vec::new()],

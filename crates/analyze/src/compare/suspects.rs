@@ -37,7 +37,7 @@ use kino_model::DurationNanos;
 use super::Verdict;
 use super::sides::Sides;
 use crate::execution::Execution;
-use crate::operation::Operations;
+use crate::operation::OperationIds;
 pub use lines::LooseLines;
 use names::Names;
 use profile::{OperationProfile, PairProfile, Profile, floor};
@@ -244,7 +244,7 @@ fn testable(mut least: Vec<f64>, level: f64) -> usize {
 struct Profiles<'p, 'a> {
     before: &'p Profile,
     after: &'p Profile,
-    operations: &'p Operations<'a>,
+    operations: &'p OperationIds<'a>,
     names: &'p Names<'a>,
 }
 

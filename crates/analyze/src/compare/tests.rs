@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::{Comparison, Verdict, compare, findings};
 use crate::detect::DetectorConfig;
-use crate::execution::{Entry, executions};
+use crate::execution::{EntrySpans, executions};
 use crate::testing::{Random, traces, trees};
 
 /// Two different slices get different trace ids; one slice against itself keeps them.
@@ -20,7 +20,7 @@ fn compared(before: &[Trace], after: &[Trace]) -> Comparison {
         }
     }
     let (before, after) = (trees(before), trees(&apart));
-    compare(&executions(&before, Entry::Outermost), &executions(&after, Entry::Outermost))
+    compare(&executions(&before, EntrySpans::Outermost), &executions(&after, EntrySpans::Outermost))
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn what_a_comparison_found_becomes_findings() {
     let found = |before: &[Trace], after: &[Trace]| -> Vec<String> {
         let comparison = compared(before, after);
         let after = trees(after);
-        let executions = executions(&after, Entry::Outermost);
+        let executions = executions(&after, EntrySpans::Outermost);
         let found = findings(&comparison, &executions, &DetectorConfig::default());
         assert!(found.iter().all(|finding| finding.evidence.len() == 3 && finding.executions >= 8));
         found.into_iter().map(|finding| format!("{}: {}", finding.code, finding.text)).collect()

@@ -18,10 +18,10 @@ use super::call::whole_call;
 use super::command::word;
 use super::dead_time::is_between;
 use super::facts::{Facts, Group, median, shown, top};
-use super::found::Found;
+use super::found::Detection;
 use super::retime::retime;
 use crate::finding::{Code, Number, Unit};
-use crate::operation::Operations;
+use crate::operation::OperationIds;
 use crate::statement::normalise;
 
 const MIN_EXECUTIONS: usize = 3;
@@ -43,7 +43,7 @@ struct Sum {
     spans: Vec<(usize, usize)>,
 }
 
-pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
+pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Detection>) {
     let executions = group.warm().count();
     if executions < MIN_EXECUTIONS {
         return;
@@ -213,8 +213,8 @@ fn mean_slack(replayed: &[&Facts<'_, '_>], name: (&str, &str)) -> f64 {
 }
 
 /// Each operation's own time on the critical paths.
-fn own_times<'a>(group: &Group<'_, 'a>) -> (Operations<'a>, BTreeMap<usize, Sum>) {
-    let mut operations = Operations::default();
+fn own_times<'a>(group: &Group<'_, 'a>) -> (OperationIds<'a>, BTreeMap<usize, Sum>) {
+    let mut operations = OperationIds::default();
     let mut sums: BTreeMap<usize, Sum> = BTreeMap::new();
     for (number, facts) in group.warm() {
         let mut here: BTreeMap<usize, (i64, i64, usize)> = BTreeMap::new();

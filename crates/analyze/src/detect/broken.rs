@@ -13,7 +13,7 @@ use kino_model::SpanKind;
 
 use super::Draft;
 use super::facts::{Group, MILLI, median, shown, top};
-use super::found::Found;
+use super::found::Detection;
 use crate::execution::is_run;
 use crate::finding::{Code, Evidence, Number, Unit, evidence};
 
@@ -28,7 +28,7 @@ pub(super) const MISSING: &str = "missing parents";
 /// The number of server spans without a parent in one trace from which on they are requests that share an id by mistake.
 const MIN_REQUESTS: usize = 3;
 
-pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
+pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Detection>) {
     skew(group, findings);
     broken(group, findings);
 }
@@ -39,7 +39,7 @@ struct Pairs {
     outside: Vec<(f64, Evidence)>,
 }
 
-fn skew(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
+fn skew(group: &Group<'_, '_>, findings: &mut Vec<Detection>) {
     let mut by_services: BTreeMap<(&str, &str), Pairs> = BTreeMap::new();
     for facts in &group.facts {
         let tree = facts.tree;
@@ -100,7 +100,7 @@ fn skew(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
 /// How many spans, and examples with their own count.
 type Form = (f64, Vec<(f64, Evidence)>);
 
-fn broken(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
+fn broken(group: &Group<'_, '_>, findings: &mut Vec<Detection>) {
     let mut forms: BTreeMap<&str, Form> = BTreeMap::new();
     let mut traces = BTreeSet::new();
     for execution in &group.all {

@@ -11,7 +11,7 @@ use kino_model::names;
 
 use super::Draft;
 use super::facts::{Group, median, shown, top};
-use super::found::Found;
+use super::found::Detection;
 use crate::finding::{Code, Number, Unit};
 
 const MIN_LOOKUPS: usize = 20;
@@ -30,7 +30,7 @@ struct Cache<'a> {
     keys: BTreeSet<&'a str>,
 }
 
-pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
+pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Detection>) {
     let mut caches: BTreeMap<(&str, &str), Cache<'_>> = BTreeMap::new();
     for (number, facts) in group.facts.iter().enumerate() {
         for index in facts.indices() {
@@ -55,7 +55,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
     }
 }
 
-fn ineffective(group: &Group<'_, '_>, (service, name): (&str, &str), cache: &Cache<'_>) -> Option<Found> {
+fn ineffective(group: &Group<'_, '_>, (service, name): (&str, &str), cache: &Cache<'_>) -> Option<Detection> {
     let lookups = cache.lookups.len();
     let hits = cache.lookups.iter().filter(|(_, _, hit)| *hit).count();
     let rate = hits as f64 / lookups as f64;
@@ -99,7 +99,7 @@ fn ineffective(group: &Group<'_, '_>, (service, name): (&str, &str), cache: &Cac
     Some(draft.finding(group).about(missed).saving_calls(AVOIDABLE * misses))
 }
 
-fn collision(group: &Group<'_, '_>, (service, name): (&str, &str), cache: &Cache<'_>) -> Option<Found> {
+fn collision(group: &Group<'_, '_>, (service, name): (&str, &str), cache: &Cache<'_>) -> Option<Detection> {
     let colliding: BTreeSet<&str> = cache
         .inputs
         .iter()

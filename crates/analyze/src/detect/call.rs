@@ -19,7 +19,7 @@ pub(super) const SILENCE_NANOS_MIN: f64 = 1e7;
 
 /// What kind of thing is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Kind {
+pub(crate) enum CallKind {
     Database,
     Http,
     Rpc,
@@ -30,7 +30,7 @@ pub(crate) enum Kind {
 /// A call as a span records it.
 #[derive(Clone, Debug)]
 pub(crate) struct Call<'a> {
-    pub(super) kind: Kind,
+    pub(super) kind: CallKind,
     /// Equal for calls that differ in data alone.
     pub(crate) key: Rc<str>,
     /// The call with its data, where all of the data was recorded.
@@ -44,7 +44,7 @@ pub(crate) struct Call<'a> {
 }
 
 impl Call<'_> {
-    fn new(kind: Kind, key: Rc<str>) -> Self {
+    fn new(kind: CallKind, key: Rc<str>) -> Self {
         Self { kind, key, whole: None, reads: false, batch: false, page: false }
     }
 }
@@ -79,14 +79,14 @@ impl<'a> Calls<'a> {
         }
         if is_model(span) {
             let key = Rc::from(span.name.as_str());
-            return Some(Call { whole: model_input(span), reads: true, ..Call::new(Kind::Model, key) });
+            return Some(Call { whole: model_input(span), reads: true, ..Call::new(CallKind::Model, key) });
         }
         if let Some(method) = span.text("http.request.method").filter(|_| !is_served(span)) {
             return self.http(span, method).map(|call| Call { kind: kind_of_request(span), ..call });
         }
         if let (Some(service), Some(method)) = (span.text("rpc.service"), span.text("rpc.method")) {
             let key = Rc::from(format!("{service}/{method}"));
-            return Some(Call::new(Kind::Rpc, key));
+            return Some(Call::new(CallKind::Rpc, key));
         }
         if span.kind != SpanKind::Client {
             return None;
@@ -94,7 +94,7 @@ impl<'a> Calls<'a> {
         // Taking a connection or a lock is a part of what it is taken for, and what a loader collects is one batch.
         let named = |name: &str| (!is_named_wait(name) && !is_collected(name)).then(|| Rc::from(shape(name)));
         let key = self.names.entry(&span.name).or_insert_with(|| named(&span.name)).clone()?;
-        Some(Call::new(Kind::Other, key))
+        Some(Call::new(CallKind::Other, key))
     }
 
     /// The calls of an execution with their spans, in the order of the tree: each unless the span above it is the same
@@ -131,7 +131,7 @@ impl<'a> Calls<'a> {
             .any(|read| word.eq_ignore_ascii_case(read));
         let whole = (!is_bound && !is_volatile(&key)).then_some(statement);
         let page = is_page_of_rows(&key);
-        Some(Call { whole, reads, batch: batch || defines, page, ..Call::new(Kind::Database, key) })
+        Some(Call { whole, reads, batch: batch || defines, page, ..Call::new(CallKind::Database, key) })
     }
 
     fn http(&mut self, span: &'a Span, method: &'a str) -> Option<Call<'a>> {
@@ -149,17 +149,17 @@ impl<'a> Calls<'a> {
         let reads = matches!(method, "GET" | "HEAD");
         let whole = reads.then_some(url);
         let page = is_page_of_url(url);
-        (!is_health).then(|| Call { whole, reads, page, ..Call::new(Kind::Http, Rc::clone(key)) })
+        (!is_health).then(|| Call { whole, reads, page, ..Call::new(CallKind::Http, Rc::clone(key)) })
     }
 }
 
 /// A request that asks a language model over the usual interfaces is one, though nothing else says so.
-fn kind_of_request(span: &Span) -> Kind {
+fn kind_of_request(span: &Span) -> CallKind {
     const ENDS: [&str; 5] =
         ["/chat/completions", "/v1/completions", "/v1/responses", "/v1/messages", ":generateContent"];
     let url = span.text("url.full").or_else(|| span.text("url.path")).unwrap_or_default();
     let path = url.split('?').next().unwrap_or_default();
-    if ENDS.iter().any(|end| path.ends_with(end)) { Kind::Model } else { Kind::Http }
+    if ENDS.iter().any(|end| path.ends_with(end)) { CallKind::Model } else { CallKind::Http }
 }
 
 /// Whether the span is a request as its server sees it, though of another kind: frameworks mark requests as internal that

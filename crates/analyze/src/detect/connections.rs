@@ -31,7 +31,7 @@ use kino_model::{Span, SpanKind};
 use super::Draft;
 use super::call::peer;
 use super::facts::{ANCESTORS_MAX, Facts, Group, follows, median, shown, top};
-use super::found::Found;
+use super::found::Detection;
 use super::held_by::is_named_wait;
 use crate::execution::process;
 use crate::finding::{Code, Number, Unit};
@@ -273,7 +273,7 @@ fn reopened(openings: &[&Opening<'_>]) -> Vec<usize> {
     reopened
 }
 
-pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
+pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Detection>) {
     // The port may differ from one process to the next, as that of a database for tests does.
     let mut by_side: BTreeMap<(&str, OtherSide<'_>), Vec<Churn>> = BTreeMap::new();
     for (number, facts) in group.facts.iter().enumerate() {
@@ -299,7 +299,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
     }
 }
 
-fn found(group: &Group<'_, '_>, other: &OtherSide<'_>, churns: &[Churn]) -> Option<Found> {
+fn found(group: &Group<'_, '_>, other: &OtherSide<'_>, churns: &[Churn]) -> Option<Detection> {
     // By execution: opened, reopened, and the time that these took on the critical path.
     let mut by_execution: BTreeMap<usize, [f64; 3]> = BTreeMap::new();
     for churn in churns {

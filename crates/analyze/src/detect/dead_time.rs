@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use super::Draft;
 use super::call::waits;
 use super::facts::{Group, median, shown, top};
-use super::found::Found;
+use super::found::Detection;
 use crate::finding::{Code, Number, Unit};
 
 const MIN_EXECUTIONS: usize = 3;
@@ -29,7 +29,7 @@ pub(super) fn is_between(facts: &super::facts::Facts<'_, '_>, index: usize) -> b
     !facts.tree.children(index).is_empty() && !waits(facts.span(index))
 }
 
-pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
+pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Detection>) {
     let warm = group.warm().count();
     if warm < MIN_EXECUTIONS {
         return;

@@ -21,7 +21,7 @@ use kino_model::{Fingerprint, Span, SpanKind, names};
 use super::Draft;
 use super::facts::{ANCESTORS_MAX, Facts, Group, top};
 use super::failures::{asks_for_script, constraint, is_absence, is_control_flow, is_presence, is_statement};
-use super::found::Found;
+use super::found::Detection;
 use crate::errors::{Exception, exception, fingerprint_of};
 use crate::execution::{RunEnd, has_failed, run_end};
 use crate::finding::{Code, Number, UNSURE, Unit};
@@ -37,7 +37,7 @@ const HANDLED: f64 = 0.5;
 type Cluster<'a> = (&'a str, Vec<(usize, usize)>);
 
 /// What the cases of one cluster have in common: the exception, and of a statement its text and the constraint.
-type Key = (Fingerprint, String);
+type ClusterKey = (Fingerprint, String);
 
 fn is_outside(span: &Span) -> bool {
     matches!(span.kind, SpanKind::Client | SpanKind::Producer)
@@ -144,7 +144,7 @@ fn goes_on_after(facts: &Facts<'_, '_>, index: usize, exception_type: &str) -> b
     is_within && !is_passed_on && beside.any(|other| other != index && facts.tree.start(other) >= facts.tree.end(index))
 }
 
-pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
+pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Detection>) {
     for (key, (exception_type, cases)) in clusters(group) {
         let cases = without_handled(group, cases);
         if cases.is_empty() || cases.len() < group.cases(MIN_COUNT) {
@@ -198,12 +198,12 @@ fn statement_of(span: &Span, message: &str) -> String {
 }
 
 /// What the executions raised, by what the cases have in common.
-fn clusters<'a>(group: &Group<'_, 'a>) -> BTreeMap<Key, Cluster<'a>> {
+fn clusters<'a>(group: &Group<'_, 'a>) -> BTreeMap<ClusterKey, Cluster<'a>> {
     let mut known: BTreeMap<(&str, &str, &str, Option<&str>), Fingerprint> = BTreeMap::new();
-    let mut clusters: BTreeMap<Key, Cluster<'_>> = BTreeMap::new();
+    let mut clusters: BTreeMap<ClusterKey, Cluster<'_>> = BTreeMap::new();
     for (number, facts) in group.facts.iter().enumerate().filter(|(_, facts)| !facts.is_passed_test()) {
         let raised = raised(facts);
-        let mut here: BTreeMap<Key, (&str, usize)> = BTreeMap::new();
+        let mut here: BTreeMap<ClusterKey, (&str, usize)> = BTreeMap::new();
         for same in raised.values() {
             let by_span: Vec<&[(usize, Exception<'_>)]> = same.chunk_by(|left, right| left.0 == right.0).collect();
             for (position, (index, found)) in
@@ -243,11 +243,11 @@ fn alike(group: &Group<'_, '_>, span: &Span, is_entry: bool) -> usize {
 
 fn finding(
     group: &Group<'_, '_>,
-    (fingerprint, statement): &Key,
+    (fingerprint, statement): &ClusterKey,
     exception_type: &str,
     cases: &[(usize, usize)],
     is_unsure: bool,
-) -> Found {
+) -> Detection {
     let (number, index) = cases[cases.len() - 1];
     let span = group.facts[number].span(index);
     let executions = alike(group, span, index == group.facts[number].execution.entry);

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use kino_model::{DurationNanos, Span};
 
 use super::DetectorConfig;
-use super::found::{Place, Stretch};
+use super::found::{SpanRef, Stretch};
 use super::graphql;
 use crate::critical_path::{Segment, critical_path_of};
 use crate::execution::{Execution, calls_of_program, cold, is_part_of_test, is_run, process};
@@ -57,7 +57,11 @@ struct Times {
 }
 
 impl<'t, 'a> Group<'t, 'a> {
-    pub(super) fn new(key: &graphql::Key<'a>, executions: &[Execution<'t, 'a>], config: &'t DetectorConfig) -> Self {
+    pub(super) fn new(
+        key: &graphql::FieldKey<'a>,
+        executions: &[Execution<'t, 'a>],
+        config: &'t DetectorConfig,
+    ) -> Self {
         let ended: Vec<Execution<'t, 'a>> =
             executions.iter().filter(|execution| !execution.is_open()).copied().collect();
         let cold = cold(&ended);
@@ -98,7 +102,7 @@ impl<'t, 'a> Group<'t, 'a> {
     /// All of a span's time.
     pub(super) fn stretch(&self, execution: usize, span: usize) -> Stretch {
         let tree = self.facts[execution].tree;
-        Stretch { place: Place { execution, span }, start: tree.start(span), end: tree.end(span) }
+        Stretch { place: SpanRef { execution, span }, start: tree.start(span), end: tree.end(span) }
     }
 
     /// The executions whose timing counts, with their numbers.

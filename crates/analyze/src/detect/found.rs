@@ -5,7 +5,7 @@ use crate::finding::Finding;
 
 /// A span of an execution of the group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Place {
+pub(super) struct SpanRef {
     /// The execution's number in the group.
     pub(super) execution: usize,
     /// The span's index in its trace.
@@ -15,16 +15,16 @@ pub(super) struct Place {
 /// A part of the time of a span and of all below it, in Unix nanoseconds.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Stretch {
-    pub(super) place: Place,
+    pub(super) place: SpanRef,
     pub(super) start: i64,
     pub(super) end: i64,
 }
 
 /// A finding with what it is about, as a detector gives it.
 #[derive(Clone, Debug)]
-pub(super) struct Found {
+pub(super) struct Detection {
     pub(super) finding: Finding,
-    pub(super) about: Vec<Place>,
+    pub(super) about: Vec<SpanRef>,
     /// Whether only the own time of these spans counts, without what is below them.
     pub(super) is_own: bool,
     pub(super) explains: Vec<Stretch>,
@@ -34,7 +34,7 @@ pub(super) struct Found {
     pub(super) concerned_nanos: Option<f64>,
 }
 
-impl Found {
+impl Detection {
     pub(super) fn new(finding: Finding) -> Self {
         Self {
             finding,
@@ -48,14 +48,14 @@ impl Found {
 
     /// Says whose time changes if this is repaired: these spans' and that of all below them.
     pub(super) fn about(mut self, places: impl IntoIterator<Item = (usize, usize)>) -> Self {
-        self.about.extend(places.into_iter().map(|(execution, span)| Place { execution, span }));
+        self.about.extend(places.into_iter().map(|(execution, span)| SpanRef { execution, span }));
         self.about.sort_unstable();
         self.about.dedup();
         self
     }
 
     /// The spans whose time changes if it is repaired, by execution.
-    pub(super) fn places(&self) -> &[Place] {
+    pub(super) fn places(&self) -> &[SpanRef] {
         &self.about
     }
 

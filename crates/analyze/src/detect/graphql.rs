@@ -20,7 +20,7 @@ const DOCUMENT_CHARS_MAX: usize = 80;
 
 /// What executions have in common that are judged together.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Key<'a> {
+pub(super) struct FieldKey<'a> {
     pub(super) service: &'a str,
     /// Of the span that they start at.
     pub(super) name: &'a str,
@@ -32,7 +32,7 @@ pub(super) struct Key<'a> {
     command: Option<String>,
 }
 
-impl Key<'_> {
+impl FieldKey<'_> {
     /// What a reader knows them by.
     pub(super) fn title(&self) -> String {
         self.with(self.operation.as_deref().or(self.path.as_deref()))
@@ -50,9 +50,9 @@ impl Key<'_> {
 }
 
 /// Groups executions by entry and, within an entry, by operation of GraphQL, path or command.
-pub(super) fn by_operation<'t, 'a>(executions: &[Execution<'t, 'a>]) -> BTreeMap<Key<'a>, Vec<Execution<'t, 'a>>> {
+pub(super) fn by_operation<'t, 'a>(executions: &[Execution<'t, 'a>]) -> BTreeMap<FieldKey<'a>, Vec<Execution<'t, 'a>>> {
     let mut known: BTreeMap<(&str, &str), BTreeSet<String>> = BTreeMap::new();
-    let mut groups: BTreeMap<Key<'a>, Vec<Execution<'t, 'a>>> = BTreeMap::new();
+    let mut groups: BTreeMap<FieldKey<'a>, Vec<Execution<'t, 'a>>> = BTreeMap::new();
     for (execution, path) in executions.iter().zip(routes::paths(executions)) {
         let span = execution.tree.span(execution.entry);
         let (service, name) = (span.service(), span.name.as_str());
@@ -63,7 +63,7 @@ pub(super) fn by_operation<'t, 'a>(executions: &[Execution<'t, 'a>]) -> BTreeMap
         let operation = operation(execution).filter(&mut is_apart);
         let path = path.filter(|path| operation.is_none() && is_apart(path));
         let command = command_of(span);
-        groups.entry(Key { service, name, operation, path, command }).or_default().push(*execution);
+        groups.entry(FieldKey { service, name, operation, path, command }).or_default().push(*execution);
     }
     groups
 }

@@ -15,9 +15,9 @@ use foldhash::HashMap;
 use kino_model::Span;
 
 use super::Draft;
-use super::call::{Call, Calls, Kind, SILENCE_NANOS_MIN, peer};
+use super::call::{Call, CallKind, Calls, SILENCE_NANOS_MIN, peer};
 use super::facts::{Facts, Group, median, shown, top};
-use super::found::Found;
+use super::found::Detection;
 use crate::finding::{Code, Number, UNSURE, Unit};
 
 const MIN_REPEATS: usize = 3;
@@ -42,7 +42,7 @@ impl Repeats {
 }
 
 /// What identical calls have in common: kind, other side, data, status and the size of the answer.
-type Identity<'a> = (Kind, Option<(&'a str, Option<i64>, Option<&'a str>)>, &'a str, [Option<i64>; 2]);
+type Identity<'a> = (CallKind, Option<(&'a str, Option<i64>, Option<&'a str>)>, &'a str, [Option<i64>; 2]);
 
 /// The size of a request's answer in bytes, where it was recorded.
 fn answer_size(span: &Span) -> Option<i64> {
@@ -57,7 +57,7 @@ fn answer_size(span: &Span) -> Option<i64> {
 
 /// Whether a call may change what others answer: a statement or an HTTP request that is no reading one.
 fn is_change(call: &Call<'_>) -> bool {
-    matches!(call.kind, Kind::Database | Kind::Http) && !call.reads
+    matches!(call.kind, CallKind::Database | CallKind::Http) && !call.reads
 }
 
 /// By parent: for each of its children the latest end among it and those before it.
@@ -102,7 +102,7 @@ fn made<'a>(calls: &mut Calls<'a>, facts: &Facts<'_, 'a>) -> Vec<(usize, Call<'a
     made
 }
 
-pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
+pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Detection>) {
     let mut calls = Calls::default();
     let mut by_call: BTreeMap<Rc<str>, Vec<Repeats>> = BTreeMap::new();
     for (number, facts) in group.facts.iter().enumerate() {
@@ -131,7 +131,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
             }
             let critical: Vec<f64> = indices.iter().map(|&index| facts.critical(index) as f64).collect();
             let saving = critical.iter().sum::<f64>() - critical.iter().copied().fold(0.0, f64::max);
-            let is_bare = kind == Kind::Http && size.is_none();
+            let is_bare = kind == CallKind::Http && size.is_none();
             by_call.entry(Rc::clone(&keys[whole])).or_default().push(Repeats { number, indices, saving, is_bare });
         }
     }

@@ -8,12 +8,12 @@
 use super::Draft;
 use super::command::word;
 use super::facts::{Group, shown, top};
-use super::found::Found;
+use super::found::Detection;
 use crate::finding::{Code, Number, Unit};
 use crate::growth::Growth;
 use crate::predict::{Input, counted, inputs, timeout_limit};
 
-pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
+pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Detection>) {
     let inputs = inputs(&counted(&group.all).0);
     let rising = inputs.iter().filter_map(|input| Some((input, input.rising()?)));
     if let Some((input, grown)) = rising.min_by(|a, b| a.1.error.total_cmp(&b.1.error)) {
@@ -21,7 +21,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
     }
 }
 
-fn finding(group: &Group<'_, '_>, input: &Input, grown: &Growth) -> Found {
+fn finding(group: &Group<'_, '_>, input: &Input, grown: &Growth) -> Detection {
     let key = input.attribute.as_str();
     let limit = timeout_limit(&group.all);
     let crossing = limit.and_then(|limit| Some((limit, grown.crossing(limit)?)));

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 
 use super::call::{is_model, model_input};
 use super::facts::{Facts, Group, median, top};
-use super::found::Found;
+use super::found::Detection;
 use super::{Draft, worth};
 use crate::finding::{Code, Number, Unit};
 
@@ -42,7 +42,7 @@ struct Waste {
     calls: usize,
 }
 
-pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
+pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Detection>) {
     let mut forms: BTreeMap<(&str, &str, &str), Vec<Waste>> = BTreeMap::new();
     for (number, facts) in group.facts.iter().enumerate() {
         let mut by_operation: BTreeMap<(&str, &str), Vec<usize>> = BTreeMap::new();
@@ -146,7 +146,7 @@ fn tiny(facts: &Facts<'_, '_>, indices: &[usize]) -> f64 {
     indices.iter().filter(is_tiny).map(|&index| input_tokens(facts, index) as f64).sum()
 }
 
-fn finding(group: &Group<'_, '_>, (service, name): (&str, &str), form: &str, cases: &[Waste]) -> Found {
+fn finding(group: &Group<'_, '_>, (service, name): (&str, &str), form: &str, cases: &[Waste]) -> Detection {
     let of = |value: fn(&Waste) -> f64| median(cases.iter().map(value).collect());
     let (wasted, sent, calls) = (of(|case| case.wasted), of(|case| case.sent), of(|case| case.calls as f64));
     let examples = cases.iter().map(|case| (case.wasted, group.facts[case.number].evidence(case.index)));

@@ -11,7 +11,7 @@ use kino_model::{Attributes, attribute};
 
 use super::Draft;
 use super::facts::{Group, median, shown, top};
-use super::found::{Found, Stretch};
+use super::found::{Detection, Stretch};
 use crate::finding::{Code, Evidence, Number, Unit, evidence};
 
 const MIN_EXECUTIONS: usize = 3;
@@ -21,7 +21,7 @@ pub(super) const WAIT: &str = "kino.lock.wait_nanos";
 const OWNER: &str = "kino.lock.owner";
 const HOLDER: &str = "kino.lock.holder";
 
-pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
+pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Detection>) {
     contention(group, findings);
     findings.extend(deadlock(group));
 }
@@ -30,7 +30,7 @@ fn text<'a>(attributes: &'a Attributes, key: &str) -> Option<&'a str> {
     attribute::find(attributes, key)?.as_str()
 }
 
-fn contention(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
+fn contention(group: &Group<'_, '_>, findings: &mut Vec<Detection>) {
     let mut by_lock: BTreeMap<&str, Vec<(usize, usize, f64)>> = BTreeMap::new();
     for (number, facts) in group.facts.iter().enumerate() {
         for index in facts.indices() {
@@ -94,7 +94,7 @@ fn contention(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
     }
 }
 
-fn deadlock(group: &Group<'_, '_>) -> Option<Found> {
+fn deadlock(group: &Group<'_, '_>) -> Option<Detection> {
     let mut waits_for: BTreeMap<&str, (&str, Evidence, &str)> = BTreeMap::new();
     for execution in &group.all {
         for &index in execution.spans() {

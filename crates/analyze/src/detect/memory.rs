@@ -13,7 +13,7 @@ use kino_model::Value;
 
 use super::Draft;
 use super::facts::{Facts, Group, top};
-use super::found::Found;
+use super::found::Detection;
 use crate::execution::process;
 use crate::finding::{Code, Number, Unit};
 use crate::statistics::rank_correlation;
@@ -39,7 +39,7 @@ struct Sample {
     number: usize,
 }
 
-pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
+pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Detection>) {
     let mut by_process: BTreeMap<String, Vec<Sample>> = BTreeMap::new();
     for (number, facts) in group.warm() {
         if let Some(bytes) = memory(facts) {

@@ -42,9 +42,9 @@ use kino_model::SpanKind;
 
 use self::loops::{Loop, Repeated, loops};
 use self::rounds::{in_one_round, silences};
-use super::call::{Call, Calls, Kind, SILENCE_NANOS_MIN, is_model, is_model_request, peer, waits_for_work};
+use super::call::{Call, CallKind, Calls, SILENCE_NANOS_MIN, is_model, is_model_request, peer, waits_for_work};
 use super::facts::{ANCESTORS_MAX, Facts, Group, median, shown, top};
-use super::found::Found;
+use super::found::Detection;
 use super::worth::OVERLAPPING;
 use super::{Draft, graphql, worth};
 use crate::execution::is_part_of_test;
@@ -77,7 +77,7 @@ const LISTED_CHARS_MAX: usize = 120;
 
 /// The spans that made one call in one execution.
 #[derive(Default)]
-struct Made<'a> {
+struct LoopCalls<'a> {
     indices: Vec<u32>,
     /// The different data that they were made with, as far as [`MIN_REPEATS`].
     data: BTreeSet<&'a str>,
@@ -87,10 +87,10 @@ struct Made<'a> {
     is_write: bool,
 }
 
-impl<'a> Made<'a> {
+impl<'a> LoopCalls<'a> {
     fn add(&mut self, index: usize, call: &Call<'a>) {
         self.indices.push(index as u32);
-        self.is_write = call.kind == Kind::Database && !call.reads;
+        self.is_write = call.kind == CallKind::Database && !call.reads;
         match call.whole {
             Some(data) if self.data.len() < MIN_REPEATS => {
                 self.data.insert(data);
@@ -152,19 +152,19 @@ impl Repeats {
     }
 }
 
-pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
+pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Detection>) {
     let mut calls = Calls::default();
-    let mut by_call: BTreeMap<(Kind, Rc<str>), Vec<Repeats>> = BTreeMap::new();
-    let mut makers: BTreeMap<(Kind, Rc<str>), usize> = BTreeMap::new();
+    let mut by_call: BTreeMap<(CallKind, Rc<str>), Vec<Repeats>> = BTreeMap::new();
+    let mut makers: BTreeMap<(CallKind, Rc<str>), usize> = BTreeMap::new();
     for (number, facts) in group.facts.iter().enumerate() {
-        let mut here: BTreeMap<(Kind, Rc<str>), Made<'_>> = BTreeMap::new();
+        let mut here: BTreeMap<(CallKind, Rc<str>), LoopCalls<'_>> = BTreeMap::new();
         let counted = facts.process_of_program();
         for (index, call) in calls.outermost(facts) {
             if facts.is_program() && !facts.is_call_of_program(index, counted.as_deref()) {
                 continue;
             }
-            let may_be_one = call.kind != Kind::Model && !call.batch && !call.page && !facts.span(index).is_error();
-            let is_models = || call.kind == Kind::Http && is_within_model(facts, index);
+            let may_be_one = call.kind != CallKind::Model && !call.batch && !call.page && !facts.span(index).is_error();
+            let is_models = || call.kind == CallKind::Http && is_within_model(facts, index);
             if may_be_one && !is_models() && !waits_for_work(facts.span(index)) {
                 here.entry((call.kind, Rc::clone(&call.key))).or_default().add(index, &call);
             }
@@ -197,24 +197,24 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
 }
 
 /// Whether making this call again and again may be what the program is for.
-fn may_be_meant(group: &Group<'_, '_>, kind: Kind, key: &str, found: &[Repeats]) -> bool {
+fn may_be_meant(group: &Group<'_, '_>, kind: CallKind, key: &str, found: &[Repeats]) -> bool {
     let ended = group.facts.len();
     let is_filling = found.iter().all(|repeats| repeats.is_filling_once(ended));
-    let is_request = matches!(kind, Kind::Http | Kind::Rpc);
+    let is_request = matches!(kind, CallKind::Http | CallKind::Rpc);
     let is_fetching = is_request && ended < MIN_EXECUTIONS_REQUESTS && !serves(group);
     let is_isolated = found.iter().all(|repeats| repeats.is_isolated);
     let usual_count = lower_median(found.iter().map(|repeats| repeats.count() as f64).collect());
-    let is_few = kind == Kind::Database && changes(key) && usual_count < MIN_WRITES;
+    let is_few = kind == CallKind::Database && changes(key) && usual_count < MIN_WRITES;
     let is_long = lower_median(found.iter().map(|repeats| repeats.usual).collect()) > worth::NANOS_LONG;
     let is_pipelined = found.iter().all(|repeats| is_pipelined(group, repeats));
     let is_of_program = group.facts.iter().all(Facts::is_program);
     let is_programs_purpose = is_of_program
         && match kind {
-            Kind::Database if found.iter().any(|repeats| repeats.is_write) => {
+            CallKind::Database if found.iter().any(|repeats| repeats.is_write) => {
                 let saving = lower_median(found.iter().map(Repeats::saving).collect());
                 usual_count < worth::CALLS_MIN || saving < NOTICED_NANOS
             }
-            Kind::Database => false,
+            CallKind::Database => false,
             _ => true,
         };
     (is_filling && !is_of_program)
@@ -309,7 +309,7 @@ fn is_within_model(facts: &Facts<'_, '_>, index: usize) -> bool {
 }
 
 /// When the calls of an execution begin that it makes once, in order.
-fn made_once(facts: &Facts<'_, '_>, made: &BTreeMap<(Kind, Rc<str>), Made<'_>>) -> Vec<i64> {
+fn made_once(facts: &Facts<'_, '_>, made: &BTreeMap<(CallKind, Rc<str>), LoopCalls<'_>>) -> Vec<i64> {
     let single = made.values().filter(|made| made.indices.len() == 1);
     let mut starts: Vec<i64> = single.map(|made| facts.tree.start(made.indices[0] as usize)).collect();
     starts.sort_unstable();
@@ -329,7 +329,7 @@ fn at_one_place(facts: &Facts<'_, '_>, indices: &mut Vec<u32>, once: &[i64]) {
     *indices = places.rev().max_by_key(|place| place.len()).map(<[u32]>::to_vec).unwrap_or_default();
 }
 
-fn repeats(facts: &Facts<'_, '_>, number: usize, made: Made<'_>) -> Option<Repeats> {
+fn repeats(facts: &Facts<'_, '_>, number: usize, made: LoopCalls<'_>) -> Option<Repeats> {
     if !made.is_of_many() {
         return None;
     }
@@ -425,7 +425,7 @@ fn common_ancestor(facts: &Facts<'_, '_>, indices: &[u32]) -> usize {
 }
 
 /// `may_be_meant` where making these calls may be what the program is for.
-fn finding(group: &Group<'_, '_>, made: &Loop, found: &[Repeats], may_be_meant: bool) -> Found {
+fn finding(group: &Group<'_, '_>, made: &Loop, found: &[Repeats], may_be_meant: bool) -> Detection {
     let of = |value: fn(&Repeats) -> f64| lower_median(found.iter().map(value).collect());
     let count = of(|repeats| repeats.count() as f64);
     let most = found.iter().map(Repeats::count).max().unwrap_or(0);

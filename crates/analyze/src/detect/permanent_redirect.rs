@@ -17,9 +17,9 @@ use std::rc::Rc;
 use kino_model::{Span, SpanKind};
 
 use super::Draft;
-use super::call::{Calls, Kind};
+use super::call::{CallKind, Calls};
 use super::facts::{Facts, Group, median, shown, top};
-use super::found::Found;
+use super::found::Detection;
 use crate::finding::{Code, Number, Unit};
 
 /// Fewer may be how a program learns the address.
@@ -29,7 +29,7 @@ const MIN_PRESENCE: f64 = 0.5;
 /// Requests of one kind, as (execution, span).
 type Moved = Vec<(usize, usize)>;
 
-pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
+pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Detection>) {
     let mut calls = Calls::default();
     let mut by_request: BTreeMap<(&str, Rc<str>), Moved> = BTreeMap::new();
     for (number, facts) in group.facts.iter().enumerate() {
@@ -39,7 +39,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
         }
         for index in moved {
             let span = facts.span(index);
-            if let Some(call) = calls.of(span).filter(|call| call.kind == Kind::Http) {
+            if let Some(call) = calls.of(span).filter(|call| call.kind == CallKind::Http) {
                 by_request.entry((span.service(), call.key)).or_default().push((number, index));
             }
         }
@@ -63,7 +63,7 @@ fn found<'a>(
     service: &str,
     request: &str,
     moved: &Moved,
-) -> Option<Found> {
+) -> Option<Detection> {
     if moved.len() < group.cases(MIN_REDIRECTS) {
         return None;
     }
@@ -116,7 +116,9 @@ fn found<'a>(
 fn asked_next<'a>(facts: &Facts<'_, 'a>, calls: &mut Calls<'a>, index: usize) -> Option<Rc<str>> {
     let siblings = facts.tree.children(facts.tree.parent(index)?).iter().map(|&sibling| sibling as usize);
     let mut later = siblings.filter(|&sibling| sibling != index && facts.follows(index, sibling));
-    later.find_map(|sibling| calls.of(facts.span(sibling)).filter(|call| call.kind == Kind::Http)).map(|call| call.key)
+    later
+        .find_map(|sibling| calls.of(facts.span(sibling)).filter(|call| call.kind == CallKind::Http))
+        .map(|call| call.key)
 }
 
 #[cfg(test)]

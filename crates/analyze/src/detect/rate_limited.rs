@@ -12,10 +12,10 @@ use std::rc::Rc;
 use kino_model::{Span, SpanKind};
 
 use super::Draft;
-use super::call::{Calls, Kind};
+use super::call::{CallKind, Calls};
 use super::facts::{Facts, Group, median, shown, top};
 use super::failures::is_rate_limited;
-use super::found::{Found, Place, Stretch};
+use super::found::{Detection, SpanRef, Stretch};
 use super::worth;
 use crate::finding::{Code, Number, Unit};
 
@@ -23,7 +23,7 @@ const MIN_REFUSALS: usize = 3;
 const WINDOW_NANOS: i64 = 1_000_000_000;
 
 #[derive(Clone)]
-struct Request {
+struct TimedRequest {
     start: i64,
     refused: bool,
     number: usize,
@@ -32,7 +32,7 @@ struct Request {
     what: Rc<str>,
 }
 
-pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
+pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Detection>) {
     let is_refusal = |span: &Span| is_rate_limited(span) && span.kind != SpanKind::Server;
     let is_refused = |facts: &Facts<'_, '_>, index| {
         let below = || facts.tree.children(index).iter().any(|&child| is_refusal(facts.span(child as usize)));
@@ -40,7 +40,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
     };
     let counted = || group.facts.iter().enumerate().filter(|(_, facts)| !facts.is_passed_test());
     // Requests are listed of operations that were refused alone: mostly there are none.
-    let mut by_operation: BTreeMap<(&str, &str), Vec<Request>> = BTreeMap::new();
+    let mut by_operation: BTreeMap<(&str, &str), Vec<TimedRequest>> = BTreeMap::new();
     for (_, facts) in counted() {
         for span in facts.indices().filter(|&index| is_refused(facts, index)).map(|index| facts.span(index)) {
             by_operation.entry((span.service(), &span.name)).or_default();
@@ -54,9 +54,10 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
         for index in facts.indices() {
             let span = facts.span(index);
             if let Some(requests) = by_operation.get_mut(&(span.service(), span.name.as_str())) {
-                let call = calls.of(span).filter(|call| matches!(call.kind, Kind::Http | Kind::Rpc));
+                let call = calls.of(span).filter(|call| matches!(call.kind, CallKind::Http | CallKind::Rpc));
                 let what = call.map_or_else(|| Rc::from(""), |call| call.key);
-                requests.push(Request { start: span.start.0, refused: is_refused(facts, index), number, index, what });
+                let (start, refused) = (span.start.0, is_refused(facts, index));
+                requests.push(TimedRequest { start, refused, number, index, what });
             }
         }
     }
@@ -80,7 +81,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
             Number::new("requests_in_second_before", rate, Unit::Count),
         ];
         numbers.extend(pause.map(|pause| Number::new("pause", pause, Unit::Nanos)));
-        let refused: Vec<&Request> = requests.iter().filter(|request| request.refused).collect();
+        let refused: Vec<&TimedRequest> = requests.iter().filter(|request| request.refused).collect();
         let examples = refused.iter().map(|it| (it.start as f64, group.facts[it.number].evidence(it.index)));
         let stretches: Vec<Stretch> =
             refused.iter().map(|request| until_asked_again(group, &mut calls, request)).collect();
@@ -113,7 +114,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
 }
 
 /// From a refused request until the same is asked again below its parent, else until it ends.
-fn until_asked_again<'a>(group: &Group<'_, 'a>, calls: &mut Calls<'a>, request: &Request) -> Stretch {
+fn until_asked_again<'a>(group: &Group<'_, 'a>, calls: &mut Calls<'a>, request: &TimedRequest) -> Stretch {
     let facts = &group.facts[request.number];
     let own = group.stretch(request.number, request.index);
     let span = facts.span(request.index);
@@ -126,7 +127,7 @@ fn until_asked_again<'a>(group: &Group<'_, 'a>, calls: &mut Calls<'a>, request: 
         siblings.filter(|&index| facts.follows(request.index, index) && facts.span(index).name == span.name);
     match later.find(|&index| whole(calls, index) == asked) {
         Some(again) => {
-            let place = Place { execution: request.number, span: parent };
+            let place = SpanRef { execution: request.number, span: parent };
             Stretch { place, start: facts.tree.start(request.index), end: facts.tree.start(again) }
         }
         None => own,
@@ -144,7 +145,7 @@ fn lost(group: &Group<'_, '_>, stretches: &[Stretch]) -> Option<f64> {
 }
 
 /// Requests in the second before a refusal, the median, and the pause between those of the busiest second without any.
-fn rates(requests: &[Request]) -> (f64, Option<f64>) {
+fn rates(requests: &[TimedRequest]) -> (f64, Option<f64>) {
     let mut rates = Vec::new();
     let mut safe = 0;
     let (mut from, mut refused_within) = (0, 0);

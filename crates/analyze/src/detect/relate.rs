@@ -13,7 +13,7 @@
 //!   other one and is listed after it.
 
 use super::facts::Group;
-use super::found::{Found, Place, Stretch};
+use super::found::{Detection, SpanRef, Stretch};
 use crate::critical_path::Segment;
 use crate::finding::{Code, Finding, MAX_REMARKS, UNSURE};
 use crate::tree::Tree;
@@ -43,7 +43,7 @@ impl Ranked {
 }
 
 /// Relates the findings of one group, in the order of their detectors.
-pub(super) fn relate(group: &Group<'_, '_>, mut found: Vec<Found>) -> Vec<Ranked> {
+pub(super) fn relate(group: &Group<'_, '_>, mut found: Vec<Detection>) -> Vec<Ranked> {
     let merged_into = merge(group, &found);
     let causes = causes(group, &found);
     let worths = discount(group, &mut found, &causes);
@@ -53,7 +53,7 @@ pub(super) fn relate(group: &Group<'_, '_>, mut found: Vec<Found>) -> Vec<Ranked
 
 /// How much of a finding's time another one explains.
 #[derive(Clone, Copy, Debug)]
-struct Cause {
+struct ExplainedShare {
     finding: usize,
     /// Nanoseconds of the critical paths of all executions.
     explained: f64,
@@ -63,21 +63,21 @@ struct Cause {
 
 /// For each finding the one that explains most of its time, if any does. What explains time follows from nothing, but for
 /// retries of what was refused for too many: these say why the attempts failed.
-fn causes(group: &Group<'_, '_>, found: &[Found]) -> Vec<Option<Cause>> {
-    let mut causes: Vec<Option<Cause>> = vec![None; found.len()];
+fn causes(group: &Group<'_, '_>, found: &[Detection]) -> Vec<Option<ExplainedShare>> {
+    let mut causes: Vec<Option<ExplainedShare>> = vec![None; found.len()];
     for (number, cause) in found.iter().enumerate().filter(|(_, cause)| !cause.explains.is_empty()) {
         let explained = Explained::by(group, cause);
         for (other, effect) in found.iter().enumerate().filter(|(_, effect)| may_follow(effect, cause)) {
             let (explained, total) = explained.of(group, effect);
             if explained > causes[other].map_or(0.0, |known| known.explained) {
-                causes[other] = Some(Cause { finding: number, explained, part: explained / total });
+                causes[other] = Some(ExplainedShare { finding: number, explained, part: explained / total });
             }
         }
     }
     causes
 }
 
-fn may_follow(effect: &Found, cause: &Found) -> bool {
+fn may_follow(effect: &Detection, cause: &Detection) -> bool {
     effect.explains.is_empty() || (effect.finding.code, cause.finding.code) == (Code::RetryStorm, Code::RateLimited)
 }
 
@@ -88,7 +88,7 @@ struct Explained {
 }
 
 impl Explained {
-    fn by(group: &Group<'_, '_>, cause: &Found) -> Self {
+    fn by(group: &Group<'_, '_>, cause: &Detection) -> Self {
         let of_execution = |stretches: &[Stretch]| {
             let number = stretches[0].place.execution;
             let facts = &group.facts[number];
@@ -99,7 +99,7 @@ impl Explained {
     }
 
     /// How much of the time is explained that a finding is about, and how much time that is.
-    fn of(&self, group: &Group<'_, '_>, effect: &Found) -> (f64, f64) {
+    fn of(&self, group: &Group<'_, '_>, effect: &Detection) -> (f64, f64) {
         let (mut explained, mut total) = (0, 0);
         for places in effect.about.chunk_by(|one, other| one.execution == other.execution) {
             let number = places[0].execution;
@@ -142,7 +142,7 @@ fn explained_segments(tree: &Tree<'_>, path: &[Segment], stretches: &[Stretch]) 
 
 /// Takes off each saving what another finding explains, and says which one it follows from. Returns what each finding
 /// is worth in an execution, with what follows from it.
-fn discount(group: &Group<'_, '_>, found: &mut [Found], causes: &[Option<Cause>]) -> Vec<f64> {
+fn discount(group: &Group<'_, '_>, found: &mut [Detection], causes: &[Option<ExplainedShare>]) -> Vec<f64> {
     let executions = group.facts.len().max(1) as f64;
     for number in 0..found.len() {
         let Some(cause) = causes[number] else { continue };
@@ -179,7 +179,7 @@ fn precedence(code: Code) -> Option<u8> {
 }
 
 /// For each finding the one that it becomes a remark of, because that one is about the same calls and comes before it.
-fn merge(group: &Group<'_, '_>, found: &[Found]) -> Vec<Option<usize>> {
+fn merge(group: &Group<'_, '_>, found: &[Detection]) -> Vec<Option<usize>> {
     let saving = |at: usize| found[at].finding.saving_nanos;
     let mut order: Vec<usize> = (0..found.len()).filter(|&at| precedence(found[at].finding.code).is_some()).collect();
     order.sort_by_key(|&at| (precedence(found[at].finding.code), std::cmp::Reverse(saving(at)), at));
@@ -195,7 +195,7 @@ fn merge(group: &Group<'_, '_>, found: &[Found]) -> Vec<Option<usize>> {
 }
 
 /// Says of each bottleneck which listed proposal is about the same calls, of those that are sure.
-fn explain_bottlenecks(group: &Group<'_, '_>, found: &mut [Found], merged_into: &[Option<usize>]) {
+fn explain_bottlenecks(group: &Group<'_, '_>, found: &mut [Detection], merged_into: &[Option<usize>]) {
     let is_listed = |at: &usize| {
         let finding = &found[*at].finding;
         precedence(finding.code).is_some() && merged_into[*at].is_none() && finding.confidence > UNSURE
@@ -215,7 +215,7 @@ fn explain_bottlenecks(group: &Group<'_, '_>, found: &mut [Found], merged_into: 
 }
 
 /// The findings that are no remarks of others, with these as their remarks.
-fn list(mut found: Vec<Found>, worths: &[f64], merged_into: &[Option<usize>]) -> Vec<Ranked> {
+fn list(mut found: Vec<Detection>, worths: &[f64], merged_into: &[Option<usize>]) -> Vec<Ranked> {
     for (at, into) in merged_into.iter().enumerate() {
         if let Some(into) = *into {
             let finding = &found[at].finding;
@@ -243,7 +243,7 @@ fn bound(remarks: &mut Vec<String>) {
 /// Whether most of the first one's calls are the other's: the same spans, or one below the other. Two findings of one
 /// code are about different calls unless each call of one has one of the other: a call that is made for each item may
 /// well make a call for each of its own.
-fn is_about_same(group: &Group<'_, '_>, one: &Found, other: &Found) -> bool {
+fn is_about_same(group: &Group<'_, '_>, one: &Detection, other: &Detection) -> bool {
     if one.finding.code == other.finding.code && one.about.len() != other.about.len() {
         return false;
     }
@@ -263,7 +263,7 @@ struct Spans(Vec<(usize, usize)>);
 
 impl Spans {
     /// The spans at `places`, all of one execution, and those below them unless `is_own`.
-    fn new(group: &Group<'_, '_>, places: &[Place], is_own: bool) -> Self {
+    fn new(group: &Group<'_, '_>, places: &[SpanRef], is_own: bool) -> Self {
         let Some(first) = places.first() else { return Self(Vec::new()) };
         let mut ranges: Vec<(usize, usize)> =
             places.iter().map(|place| range(group, first.execution, place.span)).collect();

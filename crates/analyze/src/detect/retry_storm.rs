@@ -15,7 +15,7 @@ use super::Draft;
 use super::call::Calls;
 use super::facts::{Facts, Group, median, shown, top};
 use super::failures::is_absence;
-use super::found::{Found, Place, Stretch};
+use super::found::{Detection, SpanRef, Stretch};
 use crate::finding::{Code, Evidence, Number, Unit};
 
 const MIN_ATTEMPTS: usize = 3;
@@ -46,7 +46,7 @@ impl Storm {
     }
 }
 
-pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
+pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Detection>) {
     let mut calls = Calls::default();
     let mut by_operation: BTreeMap<(&str, &str), Vec<Storm>> = BTreeMap::new();
     for (number, facts) in group.facts.iter().enumerate().filter(|(_, facts)| !facts.is_passed_test()) {
@@ -143,7 +143,7 @@ fn take<'a>(
     let span = facts.span(last);
     let end = if is_failure(span) { facts.tree.end(last) } else { facts.tree.start(last) };
     let parent = facts.tree.parent(last).unwrap_or(facts.execution.entry);
-    let place = Place { execution: number, span: parent };
+    let place = SpanRef { execution: number, span: parent };
     let lost = Stretch { place, start: facts.tree.start(attempts[0]), end };
     let storm = Storm { number, attempts, failed, lost };
     by_operation.entry((span.service(), &span.name)).or_default().push(storm);

@@ -28,10 +28,10 @@ pub(super) fn is_method(name: &str) -> bool {
 /// Returns the paths of executions that are requests without a route, `None` of all others. The path of a request hangs on
 /// those of the other `executions`, and not on their order.
 pub(super) fn paths(executions: &[Execution<'_, '_>]) -> Vec<Option<String>> {
-    let mut split: Vec<Option<(Key<'_>, Vec<String>)>> = executions.iter().map(split).collect();
+    let mut split: Vec<Option<(RouteKey<'_>, Vec<String>)>> = executions.iter().map(split).collect();
     for position in 0..=PARTS_MAX {
         // What is before this part is as it will be, so that each place is judged once.
-        let mut words: BTreeMap<(Key<'_>, Vec<String>), BTreeSet<String>> = BTreeMap::new();
+        let mut words: BTreeMap<(RouteKey<'_>, Vec<String>), BTreeSet<String>> = BTreeMap::new();
         for (key, parts) in split.iter().flatten().filter(|(_, parts)| position < parts.len()) {
             words.entry((*key, around(parts, position))).or_default().insert(parts[position].clone());
         }
@@ -45,19 +45,19 @@ pub(super) fn paths(executions: &[Execution<'_, '_>]) -> Vec<Option<String>> {
             }
         }
     }
-    let path = |(_, parts): (Key<'_>, Vec<String>)| parts.join("/").chars().take(CHARS_MAX).collect();
+    let path = |(_, parts): (RouteKey<'_>, Vec<String>)| parts.join("/").chars().take(CHARS_MAX).collect();
     split.into_iter().map(|split| split.map(path)).collect()
 }
 
 /// Service, method and how many parts the path has.
-type Key<'a> = (&'a str, &'a str, usize);
+type RouteKey<'a> = (&'a str, &'a str, usize);
 
 /// The parts of a path but one.
 fn around(parts: &[String], position: usize) -> Vec<String> {
     [&parts[..position], &parts[position + 1..]].concat()
 }
 
-fn split<'a>(execution: &Execution<'_, 'a>) -> Option<(Key<'a>, Vec<String>)> {
+fn split<'a>(execution: &Execution<'_, 'a>) -> Option<(RouteKey<'a>, Vec<String>)> {
     let span: &'a Span = execution.tree.span(execution.entry);
     if span.kind != SpanKind::Server || !is_method(&span.name) || span.attribute("http.route").is_some() {
         return None;

@@ -18,7 +18,7 @@ use kino_model::{Span, Value, redacted};
 use super::Draft;
 use super::call::{is_model, is_page_of_url, waits};
 use super::facts::{Facts, Group, median, shown, top};
-use super::found::Found;
+use super::found::Detection;
 use crate::finding::{Code, Number, UNSURE, Unit};
 
 const MIN_EXECUTIONS: usize = 5;
@@ -39,7 +39,7 @@ const COMPARED_MAX: usize = 1_000_000;
 const MIN_OUTPUT_CHARS: usize = 6;
 
 /// A run of siblings in one execution.
-struct Run {
+struct SiblingRun {
     parent: usize,
     members: Vec<usize>,
     saving: f64,
@@ -47,14 +47,14 @@ struct Run {
 }
 
 /// The parent's name, then the members' names, sorted.
-type Shape<'a> = (&'a str, Vec<&'a str>);
+type SiblingShape<'a> = (&'a str, Vec<&'a str>);
 
-pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
+pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Detection>) {
     let executions = group.facts.len();
     if executions < MIN_EXECUTIONS {
         return;
     }
-    let mut by_shape: BTreeMap<Shape<'_>, Vec<(usize, Run)>> = BTreeMap::new();
+    let mut by_shape: BTreeMap<SiblingShape<'_>, Vec<(usize, SiblingRun)>> = BTreeMap::new();
     for (number, facts) in group.facts.iter().enumerate() {
         for run in runs(facts) {
             let mut names: Vec<&str> = run.members.iter().map(|&index| facts.span(index).name.as_str()).collect();
@@ -121,7 +121,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
 /// Whether what was recorded shows that no member needs what another brought, rather than nothing having been recorded:
 /// all are of one name, or each has said what it brought. What one asks a model often is what the model answered before, so
 /// that for models the name shows nothing.
-fn is_shown_independent(facts: &Facts<'_, '_>, run: &Run) -> bool {
+fn is_shown_independent(facts: &Facts<'_, '_>, run: &SiblingRun) -> bool {
     let name = &facts.span(run.members[0]).name;
     let has_output = |member: usize| {
         let mut spans = facts.tree.subtree(member).iter().map(|&index| facts.span(index as usize));
@@ -133,7 +133,7 @@ fn is_shown_independent(facts: &Facts<'_, '_>, run: &Run) -> bool {
         || run.members.iter().all(|&member| has_output(member))
 }
 
-fn runs(facts: &Facts<'_, '_>) -> Vec<Run> {
+fn runs(facts: &Facts<'_, '_>) -> Vec<SiblingRun> {
     let mut found = Vec::new();
     let mut looks_left = LOOKS_PER_SPAN.saturating_mul(facts.execution.spans().len());
     for parent in facts.indices() {
@@ -161,13 +161,13 @@ fn runs(facts: &Facts<'_, '_>) -> Vec<Run> {
     found
 }
 
-fn close(facts: &Facts<'_, '_>, parent: usize, members: &mut Vec<usize>, found: &mut Vec<Run>) {
+fn close(facts: &Facts<'_, '_>, parent: usize, members: &mut Vec<usize>, found: &mut Vec<SiblingRun>) {
     let members = std::mem::take(members);
     let critical: Vec<f64> = members.iter().map(|&member| facts.critical(member) as f64).collect();
     let sum: f64 = critical.iter().sum();
     let saving = sum - critical.iter().copied().fold(0.0, f64::max);
     if members.len() >= 2 && !data_flows(facts, &members) {
-        found.push(Run { parent, members, saving, sum });
+        found.push(SiblingRun { parent, members, saving, sum });
     }
 }
 

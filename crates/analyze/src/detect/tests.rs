@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use insta::assert_snapshot;
 
 use super::{DetectorConfig, findings, retime};
-use crate::execution::{Entry, executions};
+use crate::execution::{EntrySpans, executions};
 use crate::finding::Code;
 use crate::testing::{MILLI, trace, traces, trees};
 use crate::tree::Tree;
@@ -14,7 +14,7 @@ use crate::tree::Tree;
 pub(super) fn check(code: Code, text: &str) -> String {
     let traces = traces(text);
     let trees = trees(&traces);
-    let found = executions(&trees, Entry::Outermost);
+    let found = executions(&trees, EntrySpans::Outermost);
     let mut shown = String::new();
     for finding in findings(&found, &DetectorConfig::default()).iter().filter(|finding| finding.code == code) {
         writeln!(shown, "{}", finding.text).unwrap();
@@ -210,7 +210,7 @@ fn a_port_that_the_system_chose_does_not_make_another_call() {
 fn what_says_why_comes_before_what_says_where() {
     let traces = traces(&times(5, PARTS));
     let trees = trees(&traces);
-    let found = findings(&executions(&trees, Entry::Outermost), &DetectorConfig::default());
+    let found = findings(&executions(&trees, EntrySpans::Outermost), &DetectorConfig::default());
     let codes: Vec<Code> = found.iter().map(|finding| finding.code).collect();
     assert_eq!(codes[0], Code::SequentialCouldBeParallel);
     assert!(codes[1..].contains(&Code::Bottleneck), "{codes:?}");
@@ -272,7 +272,7 @@ proptest::proptest! {
             trace.trace_id.0[0] = number as u8;
         }
         let forward = trees(&set);
-        let found = findings(&executions(&forward, Entry::Outermost), &DetectorConfig::default());
+        let found = findings(&executions(&forward, EntrySpans::Outermost), &DetectorConfig::default());
         let longest = forward.iter().flat_map(|tree| (0..tree.len()).map(|index| tree.duration(index))).max().unwrap_or(0);
         for finding in &found {
             proptest::prop_assert!(finding.numbers.iter().all(|number| number.value.is_finite()), "{:?}", finding);
@@ -281,7 +281,7 @@ proptest::proptest! {
         }
         let mut backward = trees(&set);
         backward.reverse();
-        proptest::prop_assert_eq!(found, findings(&executions(&backward, Entry::Outermost), &DetectorConfig::default()));
+        proptest::prop_assert_eq!(found, findings(&executions(&backward, EntrySpans::Outermost), &DetectorConfig::default()));
     }
 }
 

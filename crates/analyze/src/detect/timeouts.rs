@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use super::Draft;
 use super::facts::{Facts, Group, median, shown, top};
 use super::failures::is_timeout;
-use super::found::{Found, Stretch};
+use super::found::{Detection, Stretch};
 use crate::finding::{Code, Number, Unit};
 
 const MIN_TIMEOUTS: usize = 3;
@@ -19,10 +19,10 @@ const TOLERANCE: f64 = 0.1;
 const MIN_CLUSTERED: f64 = 0.8;
 
 /// Execution, span, nanoseconds.
-type Case = (usize, usize, f64);
-type Cases<'a> = BTreeMap<(&'a str, &'a str), Vec<Case>>;
+type TimeoutCase = (usize, usize, f64);
+type Cases<'a> = BTreeMap<(&'a str, &'a str), Vec<TimeoutCase>>;
 
-pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
+pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Detection>) {
     let (mut timeouts, mut overruns) = (Cases::new(), Cases::new());
     let mut calls: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     for (number, facts) in group.facts.iter().enumerate().filter(|(_, facts)| !facts.is_passed_test()) {
@@ -37,7 +37,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
             if !children().any(|child| is_timeout(facts.span(child)) && is_near(facts, child, index)) {
                 timeouts.entry(operation).or_default().push((number, index, facts.tree.duration(index) as f64));
             }
-            let mut longest: BTreeMap<(&str, &str), Case> = BTreeMap::new();
+            let mut longest: BTreeMap<(&str, &str), TimeoutCase> = BTreeMap::new();
             let ran = |&child: &usize| facts.tree.is_awaited(child) && facts.tree.start(child) < facts.tree.end(index);
             for child in children().filter(ran) {
                 let over = (facts.tree.end(child) - facts.tree.end(index)) as f64;
@@ -59,7 +59,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
             findings.push(finding);
         }
     }
-    let is_enough = |cases: &[Case]| executions_of(cases) >= group.cases(MIN_TIMEOUTS);
+    let is_enough = |cases: &[TimeoutCase]| executions_of(cases) >= group.cases(MIN_TIMEOUTS);
     for ((service, name), cases) in overruns.into_iter().filter(|(_, cases)| is_enough(cases)) {
         let over = median(cases.iter().map(|case| case.2).collect());
         let draft = Draft {
@@ -90,7 +90,7 @@ pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
 }
 
 /// How many executions the cases, which are in their order, are of.
-fn executions_of(cases: &[Case]) -> usize {
+fn executions_of(cases: &[TimeoutCase]) -> usize {
     cases.chunk_by(|a, b| a.0 == b.0).count()
 }
 
@@ -98,7 +98,12 @@ fn is_near(facts: &Facts<'_, '_>, child: usize, parent: usize) -> bool {
     facts.tree.duration(child) as f64 >= (1.0 - TOLERANCE) * facts.tree.duration(parent) as f64
 }
 
-fn cluster(group: &Group<'_, '_>, (service, name): (&str, &str), cases: &[Case], calls: usize) -> Option<Found> {
+fn cluster(
+    group: &Group<'_, '_>,
+    (service, name): (&str, &str),
+    cases: &[TimeoutCase],
+    calls: usize,
+) -> Option<Detection> {
     let limit = median(cases.iter().map(|case| case.2).collect());
     let near = cases.iter().filter(|case| (case.2 - limit).abs() <= TOLERANCE * limit).count();
     if near < group.cases(MIN_TIMEOUTS) || (near as f64) < MIN_CLUSTERED * cases.len() as f64 {
@@ -128,6 +133,6 @@ fn cluster(group: &Group<'_, '_>, (service, name): (&str, &str), cases: &[Case],
     Some(draft.finding(group).about(cases.iter().map(|case| (case.0, case.1))).explaining(stretches))
 }
 
-fn evidence(group: &Group<'_, '_>, cases: &[Case]) -> Vec<crate::finding::Evidence> {
+fn evidence(group: &Group<'_, '_>, cases: &[TimeoutCase]) -> Vec<crate::finding::Evidence> {
     top(cases.iter().map(|&(number, index, nanos)| (nanos, group.facts[number].evidence(index))).collect())
 }

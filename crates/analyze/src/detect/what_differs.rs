@@ -8,13 +8,13 @@
 
 use super::Draft;
 use super::facts::{Group, median, top};
-use super::found::Found;
+use super::found::Detection;
 use super::rule::{MIN_SIDE, separating};
 use crate::finding::{Code, Number, Unit};
 
 const SLOW: f64 = 2.0;
 
-pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Found>) {
+pub(super) fn detect(group: &Group<'_, '_>, findings: &mut Vec<Detection>) {
     let failed: Vec<bool> =
         group.facts.iter().map(|facts| facts.execution.is_error() && !facts.is_passed_test()).collect();
     let limit = SLOW * group.median_duration();

@@ -9,7 +9,7 @@
 //! as evidence.
 
 use super::facts::{Group, median};
-use super::found::{Found, Place};
+use super::found::{Detection, SpanRef};
 
 /// Less than this part of an execution is within what timing varies by from one execution to the next.
 const PART_MIN: f64 = 0.05;
@@ -35,7 +35,7 @@ pub(super) const OVERLAPPING: f64 = 0.5;
 pub(super) const TOKENS_MIN: f64 = 200.0;
 
 /// Whether a finding saves enough of time or calls if it claims to save any, or speaks of enough time.
-pub(super) fn is_worth_it(group: &Group<'_, '_>, found: &Found) -> bool {
+pub(super) fn is_worth_it(group: &Group<'_, '_>, found: &Detection) -> bool {
     let nanos = found.finding.saving_nanos.map(|nanos| nanos as f64);
     if !found.claims_saving() {
         return found.concerned_nanos.is_none_or(|nanos| nanos >= CONCERNED_NANOS_MIN);
@@ -57,9 +57,9 @@ pub(crate) fn in_words() -> String {
 }
 
 /// Whether all that it is about are calls of a database that is in the process itself.
-fn is_within_process(group: &Group<'_, '_>, found: &Found) -> bool {
+fn is_within_process(group: &Group<'_, '_>, found: &Detection) -> bool {
     const SYSTEMS: [&str; 3] = ["sqlite", "duckdb", "sql.js"];
-    let is_one = |place: &Place| {
+    let is_one = |place: &SpanRef| {
         let span = group.facts[place.execution].span(place.span);
         let system = span.text("db.system.name").or_else(|| span.text("db.system"));
         system.is_some_and(|system| SYSTEMS.contains(&system)) && span.attribute("server.address").is_none()
@@ -73,7 +73,7 @@ pub(super) fn is_time(nanos: f64, duration: f64) -> bool {
 }
 
 /// Returns the median duration of an execution, in nanoseconds; where a finding is about fewer than half of them, of those.
-fn usual_duration(group: &Group<'_, '_>, found: &Found) -> f64 {
+fn usual_duration(group: &Group<'_, '_>, found: &Detection) -> f64 {
     let concerned = executions(found);
     if concerned.is_empty() || 2 * concerned.len() >= group.facts.len() {
         return group.median_duration();
@@ -82,14 +82,14 @@ fn usual_duration(group: &Group<'_, '_>, found: &Found) -> f64 {
 }
 
 /// Returns the numbers of the executions that a finding is about.
-fn executions(found: &Found) -> Vec<usize> {
+fn executions(found: &Detection) -> Vec<usize> {
     let mut numbers: Vec<usize> = found.places().iter().map(|place| place.execution).collect();
     numbers.dedup();
     numbers
 }
 
 /// Whether its calls are many enough, and fill enough of the executions that make them.
-fn is_load(group: &Group<'_, '_>, found: &Found, calls_saved: f64) -> bool {
+fn is_load(group: &Group<'_, '_>, found: &Detection, calls_saved: f64) -> bool {
     let places = || found.places().iter().map(|place| (&group.facts[place.execution], place.span));
     let calls: f64 = places().map(|(facts, span)| facts.tree.duration(span) as f64).sum();
     let critical = || places().map(|(facts, span)| facts.critical(span) as f64).sum::<f64>();

@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 
 use kino_model::DurationNanos;
 
-use super::words::Names;
-use super::{Candidate, Group, Loss, Next, Of, Source, code_state};
+use super::words::RecordedWords;
+use super::{Candidate, CandidateSource, ExecutionGroup, Loss, Next, Of, code_state};
 use crate::compare::{Comparison, Design, Verdict, compare_with};
 use crate::execution::Execution;
 use crate::finding::{MAX_EXAMPLES, evidence};
@@ -22,7 +22,7 @@ const SUSPECTS_MAX: usize = 3;
 const SHOWN_DIGITS: usize = 10;
 
 /// The candidate; `None` where one state alone is known, or nothing is suspected.
-pub(super) fn candidate(group: &Group<'_, '_>, history: &History) -> Option<Candidate> {
+pub(super) fn candidate(group: &ExecutionGroup<'_, '_>, history: &History) -> Option<Candidate> {
     let newest = code_state(group.all.last()?)?;
     let others = group.all.iter().rev().filter_map(code_state);
     let before = others.into_iter().find(|state| *state != newest)?;
@@ -49,7 +49,7 @@ pub(super) fn candidate(group: &Group<'_, '_>, history: &History) -> Option<Cand
         .collect();
     let slowest = now.iter().rev().take(MAX_EXAMPLES);
     Some(Candidate {
-        source: Source::Changed,
+        source: CandidateSource::Changed,
         entry: group.entry(),
         subject: suspects.first().cloned().unwrap_or_else(|| group.entry()),
         text: text(group, &compared, is_slower, [before, newest]),
@@ -64,11 +64,11 @@ pub(super) fn candidate(group: &Group<'_, '_>, history: &History) -> Option<Cand
         next: next(group, before, newest),
         traces: BTreeSet::new(),
         suspects,
-        names: Names::default(),
+        names: RecordedWords::default(),
     })
 }
 
-fn text(group: &Group<'_, '_>, compared: &Comparison, is_slower: bool, [before, newest]: [&str; 2]) -> String {
+fn text(group: &ExecutionGroup<'_, '_>, compared: &Comparison, is_slower: bool, [before, newest]: [&str; 2]) -> String {
     let shown = |nanos: Option<i64>| DurationNanos(nanos.unwrap_or(0)).to_string();
     let root = compared.operations.iter().find(|operation| operation.root && operation.kind.is_none());
     let first = match root {
@@ -90,7 +90,7 @@ fn text(group: &Group<'_, '_>, compared: &Comparison, is_slower: bool, [before, 
 }
 
 /// The comparison, where both states look like states of the code: any program may send any text as one.
-fn next(group: &Group<'_, '_>, before: &str, after: &str) -> Next {
+fn next(group: &ExecutionGroup<'_, '_>, before: &str, after: &str) -> Next {
     let is_state =
         |state: &str| !state.is_empty() && state.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'+');
     if is_state(before) && is_state(after) {

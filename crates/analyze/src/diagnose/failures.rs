@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 
 use kino_model::{Fingerprint, names};
 
-use super::words::Names;
-use super::{Candidate, Group, Loss, Next, Of, Source};
+use super::words::RecordedWords;
+use super::{Candidate, CandidateSource, ExecutionGroup, Loss, Next, Of};
 use crate::detect::rule::{Rule, separating};
 use crate::errors::{Frame, exception, frames};
 use crate::execution::{Execution, has_failed};
@@ -28,12 +28,12 @@ const VALUE_CHARS_MAX: usize = 60;
 const CALLERS_MAX: usize = 256;
 
 /// A failure with the number of its execution.
-type Case = (usize, Failure);
+type FailureCase = (usize, Failure);
 
 /// A candidate for each first cause.
-pub(super) fn candidates(group: &Group<'_, '_>) -> Vec<Candidate> {
+pub(super) fn candidates(group: &ExecutionGroup<'_, '_>) -> Vec<Candidate> {
     let ended: Vec<Execution<'_, '_>> = group.all.iter().filter(|it| !it.is_open()).copied().collect();
-    let mut by_cause: BTreeMap<Fingerprint, Vec<Case>> = BTreeMap::new();
+    let mut by_cause: BTreeMap<Fingerprint, Vec<FailureCase>> = BTreeMap::new();
     let failed = ended.iter().enumerate().filter(|(_, it)| has_failed(it.tree.span(it.entry)));
     let explained = failed.filter_map(|(number, execution)| Some((number, failure(execution)?)));
     for (number, failure) in explained {
@@ -62,24 +62,24 @@ pub(super) fn are_covered(candidates: &[Candidate], finding: &Finding) -> bool {
 }
 
 /// What failed executions have in common, and the others do not.
-struct Common {
+struct SharedFeature {
     rule: Rule,
     failed: usize,
     good: usize,
 }
 
-fn common(ended: &[Execution<'_, '_>], good: &[Execution<'_, '_>], cases: &[Case]) -> Option<Common> {
+fn common(ended: &[Execution<'_, '_>], good: &[Execution<'_, '_>], cases: &[FailureCase]) -> Option<SharedFeature> {
     let failed = cases.iter().map(|(number, _)| (ended[*number], true));
     let rule = separating(failed.chain(good.iter().map(|it| (*it, false))))?;
-    Some(Common { rule, failed: cases.len(), good: good.len() })
+    Some(SharedFeature { rule, failed: cases.len(), good: good.len() })
 }
 
 fn candidate<'t, 'a>(
-    group: &Group<'t, 'a>,
+    group: &ExecutionGroup<'t, 'a>,
     ended: &[Execution<'t, 'a>],
     good: &[Execution<'t, 'a>],
     fingerprint: Fingerprint,
-    cases: &[Case],
+    cases: &[FailureCase],
 ) -> Candidate {
     let ((first, _), (last, failure)) = (&cases[0], &cases[cases.len() - 1]);
     let count = cases.len();
@@ -90,7 +90,7 @@ fn candidate<'t, 'a>(
     let evidence: Vec<Evidence> = cases.iter().rev().take(MAX_EXAMPLES).map(|(_, it)| it.cause.evidence).collect();
     let earlier = earlier(&ended[*last], failure, good);
     let common = common(ended, good, cases);
-    let mut names = Names::default();
+    let mut names = RecordedWords::default();
     if let Some(earlier) = &earlier {
         names.add(&earlier.name);
         names.add(&earlier.message);
@@ -105,7 +105,7 @@ fn candidate<'t, 'a>(
         names.add(text);
     }
     Candidate {
-        source: Source::Error,
+        source: CandidateSource::Error,
         entry: group.entry(),
         subject: (failure.cause.service.clone(), failure.cause.name.clone()),
         text: text(group, ended.len(), cases) + &before(earlier.as_ref()) + &shared(common.as_ref()),
@@ -125,7 +125,7 @@ fn candidate<'t, 'a>(
 }
 
 /// What fails, where it was first raised, and since when.
-fn text(group: &Group<'_, '_>, executions: usize, cases: &[Case]) -> String {
+fn text(group: &ExecutionGroup<'_, '_>, executions: usize, cases: &[FailureCase]) -> String {
     let (last, failure) = &cases[cases.len() - 1];
     let cause = &failure.cause;
     let what = what(&cause.error_type, &cause.message, &cause.name);
@@ -190,8 +190,8 @@ fn before(earlier: Option<&Earlier>) -> String {
 }
 
 /// What they have in common.
-fn shared(common: Option<&Common>) -> String {
-    let Some(Common { rule, failed, good }) = common else { return String::new() };
+fn shared(common: Option<&SharedFeature>) -> String {
+    let Some(SharedFeature { rule, failed, good }) = common else { return String::new() };
     let all = if rule.bad == *failed { format!("All {failed}") } else { format!("{} of the {failed}", rule.bad) };
     let none = if rule.good == 0 { "none".to_owned() } else { rule.good.to_string() };
     format!(" {all} have {} {}; of {good} that went well {none}.", rule.key, rule.condition)

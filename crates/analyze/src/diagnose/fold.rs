@@ -4,7 +4,7 @@
 //! causes that are there. Each joins a cause of the same entry operation that explains it, else it is a cause of its own.
 //! At last causes that several entry operations share become one.
 
-use super::{Candidate, Cause, Of, Source, WHERE};
+use super::{Candidate, CandidateSource, Cause, Of, WHERE};
 use crate::finding::{Code, family};
 
 /// The causes, in no particular order; severities are those of their members.
@@ -48,23 +48,24 @@ fn explains(cause: &Cause, candidate: &Candidate) -> bool {
     }
     if lead.subject == candidate.subject {
         // Failures of different causes stay apart, wherever they were raised.
-        return (lead.source, candidate.source) != (Source::Error, Source::Error);
+        return (lead.source, candidate.source) != (CandidateSource::Error, CandidateSource::Error);
     }
-    let in_its_executions =
-        lead.source == Source::Error && !candidate.traces.is_empty() && candidate.traces.is_subset(&lead.traces);
+    let in_its_executions = lead.source == CandidateSource::Error
+        && !candidate.traces.is_empty()
+        && candidate.traces.is_subset(&lead.traces);
     match candidate.source {
         // The failure itself reports what began to fail with a change.
-        Source::Changed => candidate.suspects.contains(&lead.subject) || lead.source == Source::Error,
-        Source::Finding(Code::Bottleneck | Code::DeadTime | Code::LatencyGrowsWithInput) => {
+        CandidateSource::Changed => candidate.suspects.contains(&lead.subject) || lead.source == CandidateSource::Error,
+        CandidateSource::Finding(Code::Bottleneck | Code::DeadTime | Code::LatencyGrowsWithInput) => {
             lead.source.class() <= 1
                 && matches!(lead.loss.of, Of::Time | Of::Executions)
                 && 2.0 * lead.loss.share >= candidate.loss.share
         }
         // A slow last execution is one of those that a cause slows down.
-        Source::Unusual => {
+        CandidateSource::Unusual => {
             lead.source.class() <= 1 && lead.loss.of == Of::Time && 2.0 * lead.loss.share >= candidate.loss.share
         }
-        Source::Finding(Code::WhatDiffers | Code::ErrorCluster | Code::TimeoutCluster | Code::RetryStorm) => {
+        CandidateSource::Finding(Code::WhatDiffers | Code::ErrorCluster | Code::TimeoutCluster | Code::RetryStorm) => {
             in_its_executions
         }
         _ => false,
@@ -96,10 +97,10 @@ fn across_operations(causes: Vec<Cause>) -> Vec<Cause> {
             let same_kind = lead.source == one.source && lead.subject == one.subject && lead.entry != one.entry;
             let same_family = match lead.source {
                 // Who holds it is the same, however it was seen from either.
-                Source::Finding(Code::HeldBy) => true,
-                Source::Finding(_) => family(lead.fingerprint) == family(one.fingerprint),
-                Source::Error => lead.location.is_some() && lead.location == one.location,
-                Source::Changed | Source::Unusual => false,
+                CandidateSource::Finding(Code::HeldBy) => true,
+                CandidateSource::Finding(_) => family(lead.fingerprint) == family(one.fingerprint),
+                CandidateSource::Error => lead.location.is_some() && lead.location == one.location,
+                CandidateSource::Changed | CandidateSource::Unusual => false,
             };
             same_kind && same_family
         };

@@ -57,9 +57,9 @@ fn list(name: &str, at: usize, calls: usize, each: usize, statement: &str) -> St
 fn a_cause_comes_with_what_follows_from_it() {
     let text = repeated(8, |_, at| list("GET /orders", at, 12, 10, "SELECT name FROM items WHERE id ="));
     let diagnosis = diagnosed(&text, "");
-    assert_eq!(diagnosis.causes[0].lead.source, Source::Finding(Code::NPlusOne), "{}", shown(&diagnosis));
+    assert_eq!(diagnosis.causes[0].lead.source, CandidateSource::Finding(Code::NPlusOne), "{}", shown(&diagnosis));
     assert_eq!(diagnosis.causes.len(), 1, "the bottleneck is explained by it:\n{}", shown(&diagnosis));
-    assert!(diagnosis.causes[0].also.iter().any(|also| also.source == Source::Finding(Code::Bottleneck)));
+    assert!(diagnosis.causes[0].also.iter().any(|also| also.source == CandidateSource::Finding(Code::Bottleneck)));
     assert!(matches!(diagnosis.causes[0].lead.next, Next::Trace(_)), "one execution alone shows it");
 }
 
@@ -88,7 +88,7 @@ fn a_failure_is_named_by_its_first_cause() {
     };
     let diagnosis = diagnosed(&repeated(4, |_, at| direct(at)), "");
     let lead = &diagnosis.causes[0].lead;
-    assert_eq!((lead.source, lead.subject.1.as_str()), (Source::Error, "price"));
+    assert_eq!((lead.source, lead.subject.1.as_str()), (CandidateSource::Error, "price"));
     assert_eq!(lead.text, "4 of 4 executions of POST /parcels failed: TypeError: no price for zone 7, first in price.");
     assert_eq!(diagnosis.causes.len(), 1, "{}", shown(&diagnosis));
 }
@@ -181,7 +181,7 @@ fn a_slow_last_execution_is_unusual() {
         format!("nightly {at}..{}\n  INSERT {}..{} kind=client", at + long, at + 5, at + long - 5)
     });
     let diagnosis = diagnosed(&text, "");
-    let unusual = diagnosis.causes.iter().find(|cause| cause.lead.source == Source::Unusual);
+    let unusual = diagnosis.causes.iter().find(|cause| cause.lead.source == CandidateSource::Unusual);
     let lead = &unusual.unwrap_or_else(|| panic!("{}", shown(&diagnosis))).lead;
     assert!(lead.text.starts_with("The last execution of nightly took 900 ms, usually 105 ms"), "{}", lead.text);
     assert_eq!((lead.subject.1.as_str(), &lead.next), ("INSERT", &Next::Trace(TraceId([12; 16]))));

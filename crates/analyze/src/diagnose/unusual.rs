@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 
 use kino_model::DurationNanos;
 
-use super::words::Names;
-use super::{Candidate, Group, Loss, Next, Of, Source};
+use super::words::RecordedWords;
+use super::{Candidate, CandidateSource, ExecutionGroup, Loss, Next, Of};
 use crate::apart::{Apart, apart};
 use crate::finding::evidence;
 use crate::fingerprint::fingerprint;
@@ -17,7 +17,7 @@ use crate::fingerprint::fingerprint;
 const VALUE_CHARS_MAX: usize = 80;
 
 /// The candidate; `None` where the last execution is as others are, or failed.
-pub(super) fn candidate(group: &Group<'_, '_>) -> Option<Candidate> {
+pub(super) fn candidate(group: &ExecutionGroup<'_, '_>) -> Option<Candidate> {
     let last = group.all.iter().rfind(|execution| !execution.is_open())?;
     let apart = apart(last, &group.all);
     let usual = apart.likes.duration.map(|duration| duration.p50)?;
@@ -26,13 +26,13 @@ pub(super) fn candidate(group: &Group<'_, '_>) -> Option<Candidate> {
     }
     let wait = apart.wait.as_ref();
     let place = wait.map(|wait| (wait.service.clone(), wait.name.clone()));
-    let mut names = Names::default();
+    let mut names = RecordedWords::default();
     for attribute in &apart.attributes {
         names.add(&attribute.key);
         names.add(&attribute.value);
     }
     Some(Candidate {
-        source: Source::Unusual,
+        source: CandidateSource::Unusual,
         entry: group.entry(),
         subject: place.unwrap_or_else(|| group.entry()),
         text: text(&apart, usual),

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Cause, Group, WordMatch};
+use super::{Cause, ExecutionGroup, WordMatch};
 use crate::execution::Execution;
 use crate::finding::Evidence;
 
@@ -61,7 +61,7 @@ impl Words {
 
     /// Whether any of them names something of a recorded text.
     pub fn name(&self, text: &str) -> bool {
-        let mut names = Names::default();
+        let mut names = RecordedWords::default();
         names.add(text);
         self.words.iter().any(|word| names.has(word))
     }
@@ -73,11 +73,11 @@ fn is_function_word(word: &str) -> bool {
 
 /// Recorded words, in lower case.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Names {
+pub(super) struct RecordedWords {
     words: BTreeSet<String>,
 }
 
-impl Names {
+impl RecordedWords {
     pub(super) fn add(&mut self, text: &str) {
         let end = text.char_indices().nth(TEXT_CHARS_MAX).map_or(text.len(), |(end, _)| end);
         for word in split(&text[..end]).filter(|word| word.chars().count() >= CHARS_MIN) {
@@ -125,7 +125,7 @@ fn split(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Adds the names of the spans that a candidate rests on, and of its entry.
-pub(super) fn collect(names: &mut Names, executions: &[Execution<'_, '_>], examples: &[Evidence]) {
+pub(super) fn collect(names: &mut RecordedWords, executions: &[Execution<'_, '_>], examples: &[Evidence]) {
     for example in examples {
         let Some(execution) = executions.iter().find(|it| it.trace_id() == example.trace_id) else { continue };
         add_span(names, execution, execution.entry);
@@ -136,7 +136,7 @@ pub(super) fn collect(names: &mut Names, executions: &[Execution<'_, '_>], examp
     }
 }
 
-fn add_span(names: &mut Names, execution: &Execution<'_, '_>, index: usize) {
+fn add_span(names: &mut RecordedWords, execution: &Execution<'_, '_>, index: usize) {
     let span = execution.tree.span(index);
     names.add(&span.name);
     names.add(span.service());
@@ -147,11 +147,11 @@ fn add_span(names: &mut Names, execution: &Execution<'_, '_>, index: usize) {
 }
 
 /// Raises the causes that the words name something of; gives what became of each word.
-pub(super) fn raise(words: &Words, causes: &mut [Cause], groups: &[Group<'_, '_>]) -> Vec<WordMatch> {
+pub(super) fn raise(words: &Words, causes: &mut [Cause], groups: &[ExecutionGroup<'_, '_>]) -> Vec<WordMatch> {
     if words.words.is_empty() {
         return Vec::new();
     }
-    let around: Vec<Names> = groups.iter().map(names_of).collect();
+    let around: Vec<RecordedWords> = groups.iter().map(names_of).collect();
     let mut matches: Vec<WordMatch> =
         words.words.iter().map(|word| WordMatch { word: word.clone(), ..WordMatch::default() }).collect();
     for cause in causes.iter_mut() {
@@ -187,8 +187,8 @@ pub(super) fn raise(words: &Words, causes: &mut [Cause], groups: &[Group<'_, '_>
 }
 
 /// What the executions of an operation are known by.
-fn names_of(group: &Group<'_, '_>) -> Names {
-    let mut names = Names::default();
+fn names_of(group: &ExecutionGroup<'_, '_>) -> RecordedWords {
+    let mut names = RecordedWords::default();
     let spans = group.all.iter().rev().flat_map(|it| it.spans().iter().map(move |index| (it, *index as usize)));
     for (execution, index) in spans.take(SPANS_MAX) {
         add_span(&mut names, execution, index);

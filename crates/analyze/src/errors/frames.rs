@@ -176,21 +176,21 @@ pub fn frames(stacktrace: &str, project: Option<&str>) -> Vec<Frame> {
     frames
 }
 
-type Place<'a> = (&'a str, Option<i64>, &'a str);
+type FrameKey<'a> = (&'a str, Option<i64>, &'a str);
 
 /// Whether a line is a frame as Python prints it.
 pub(super) fn is_python_frame(line: &str) -> bool {
     line.strip_prefix("  ").is_some_and(|rest| python(rest).is_some())
 }
 
-fn python(text: &str) -> Option<Place<'_>> {
+fn python(text: &str) -> Option<FrameKey<'_>> {
     let (path, rest) = text.strip_prefix("File \"")?.split_once("\", line ")?;
     let (line, function) = rest.split_once(", in ").unwrap_or((rest, "<module>"));
     Some((path, Some(line.parse().ok()?), function))
 }
 
 /// Java, Node and .NET all begin with `at`.
-pub(super) fn at_frame(text: &str) -> Option<Place<'_>> {
+pub(super) fn at_frame(text: &str) -> Option<FrameKey<'_>> {
     let rest = text.strip_prefix("at ")?;
     if let Some((call, place)) = rest.rsplit_once(") in ") {
         let (path, line) = place.rsplit_once(":line ").map_or((place, None), |(path, line)| (path, line.parse().ok()));
@@ -227,7 +227,7 @@ fn node_place(place: &str) -> Option<(&str, Option<i64>)> {
 }
 
 /// `path:line:in 'function'`, with an older Ruby's backtick.
-fn ruby(text: &str) -> Option<Place<'_>> {
+fn ruby(text: &str) -> Option<FrameKey<'_>> {
     let text = text.strip_prefix("from ").unwrap_or(text);
     let (place, function) = text.split_once(":in ")?;
     let (path, line) = place.rsplit_once(':')?;

@@ -65,12 +65,12 @@ pub struct EarlierAttribute {
 }
 
 /// By what failures are taken for alike: service, operation, type and message, without data.
-type Kind<'a> = (&'a str, String, String, String);
+type FailureKind<'a> = (&'a str, String, String, String);
 
 /// Something that failed.
 struct Trouble<'a> {
     index: usize,
-    kind: Kind<'a>,
+    kind: FailureKind<'a>,
     message: &'a str,
     stacktrace: &'a str,
     time: i64,
@@ -104,9 +104,9 @@ pub fn earlier<'a>(execution: &Execution<'_, 'a>, failure: &Failure, good: &[Exe
     if before.is_empty() {
         return None;
     }
-    let mut known: BTreeMap<Kind<'_>, usize> = BTreeMap::new();
+    let mut known: BTreeMap<FailureKind<'_>, usize> = BTreeMap::new();
     for like in good {
-        let kinds: BTreeSet<Kind<'_>> = troubles(&Failures::new(like)).into_iter().map(|it| it.kind).collect();
+        let kinds: BTreeSet<FailureKind<'_>> = troubles(&Failures::new(like)).into_iter().map(|it| it.kind).collect();
         for kind in kinds {
             *known.entry(kind).or_default() += 1;
         }
@@ -116,7 +116,7 @@ pub fn earlier<'a>(execution: &Execution<'_, 'a>, failure: &Failure, good: &[Exe
     before.retain(|it| is_rare(with_it(it)));
     before.sort_by_key(|it| (it.time, it.index));
     let first = before.first()?;
-    let kinds: BTreeSet<&Kind<'_>> = before.iter().map(|it| &it.kind).collect();
+    let kinds: BTreeSet<&FailureKind<'_>> = before.iter().map(|it| &it.kind).collect();
     let span = tree.span(first.index);
     let stack = frames(first.stacktrace, root(span));
     let frame = stack.iter().find(|frame| frame.in_project).or_else(|| stack.first()).cloned();

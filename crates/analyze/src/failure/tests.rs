@@ -4,7 +4,7 @@ use kino_model::{Event, UnixNanos, Value, thin_vec};
 
 use super::*;
 use crate::testing::{MILLI, trace};
-use crate::{Entry, executions};
+use crate::{EntrySpans, executions};
 
 /// Records an exception with a stack on the span of that name, at a time in milliseconds.
 fn raise(trace: &mut Trace, name: &str, at: i64, kind: &str, message: &str, stack: &str) {
@@ -21,7 +21,7 @@ fn raise(trace: &mut Trace, name: &str, at: i64, kind: &str, message: &str, stac
 fn read(trace: &Trace) -> Option<Failure> {
     let tree = Tree::new(trace);
     let trees = [tree];
-    failure(&executions(&trees, Entry::Outermost)[0])
+    failure(&executions(&trees, EntrySpans::Outermost)[0])
 }
 
 fn check(text: &str, cause: &str, kind: &str, message: &str) -> Failure {

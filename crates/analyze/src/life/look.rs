@@ -63,9 +63,9 @@ pub struct FixCriteria {
     pub prevalence: Option<Prevalence>,
 }
 
-/// The outcome for one finding.
+/// What new executions make of one finding.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Outcome {
+pub enum FindingOutcome {
     /// It was unknown, and is there.
     Opened {
         finding: Box<Finding>,
@@ -114,14 +114,14 @@ pub fn look(
     config: &DetectorConfig,
     opens: &dyn Fn(&Finding, &[Execution<'_, '_>]) -> bool,
     settled: bool,
-) -> Vec<Outcome> {
+) -> Vec<FindingOutcome> {
     let mut judge = Judge::new(executions, config);
     if judge.executions.is_empty() {
         return Vec::new();
     }
     let all: Vec<usize> = (0..judge.executions.len()).collect();
     let newest_code = judge.newest_code(&all);
-    let mut outcomes: Vec<Outcome> =
+    let mut outcomes: Vec<FindingOutcome> =
         known.iter().filter_map(|known| judge.known(known, &all, &newest_code, settled)).collect();
     let enough = judge.enough_to_open(known, &all);
     let among = judge.executions_of(&enough);
@@ -136,7 +136,7 @@ pub fn look(
         let criteria = judge.fix_criteria(&finding, &all);
         // What the newest code has done away with is not opened for the sake of the older executions.
         if newest_code.len() == all.len() || !judge.is_gone_from(&finding, criteria, &newest_code) {
-            outcomes.push(Outcome::Opened { finding: Box::new(finding), set: judge.set(&enough), criteria });
+            outcomes.push(FindingOutcome::Opened { finding: Box::new(finding), set: judge.set(&enough), criteria });
         }
     }
     outcomes
@@ -201,7 +201,7 @@ impl<'e, 't, 'a> Judge<'e, 't, 'a> {
         all: &[usize],
         newest_code: &[usize],
         settled: bool,
-    ) -> Option<Outcome> {
+    ) -> Option<FindingOutcome> {
         let worktree = worktree_of(self.executions.first()?);
         let judged = known.life.judged_until(worktree);
         let new_code = self.code(*newest_code.last()?).is_some_and(|code| !known.life.is_known_in(code));
@@ -220,7 +220,7 @@ impl<'e, 't, 'a> Judge<'e, 't, 'a> {
                 let finding = Box::new(finding.clone());
                 let prevalence = is_occasional(known.code)
                     .then(|| self.prevalence(known.fingerprint, known.code, &self.since(&part, judged)));
-                return Some(Outcome::Seen { finding, set: self.set(&part), prevalence });
+                return Some(FindingOutcome::Seen { finding, set: self.set(&part), prevalence });
             }
             // What has not ended may still show it.
             let ended: Vec<usize> = part.into_iter().filter(|index| !self.executions[*index].is_open()).collect();
@@ -242,7 +242,7 @@ impl<'e, 't, 'a> Judge<'e, 't, 'a> {
         worktree: &str,
         part: &[usize],
         fresh: &[usize],
-    ) -> Option<Outcome> {
+    ) -> Option<FindingOutcome> {
         let is_changed = part.iter().all(|index| self.code(*index).is_some_and(|code| !known.life.is_known_in(code)));
         let fingerprint = known.fingerprint;
         let Some((before, clean)) = known.life.since_seen(worktree) else {
@@ -252,18 +252,18 @@ impl<'e, 't, 'a> Judge<'e, 't, 'a> {
             }
             let is_left = self.is_much_left(known.fingerprint, known.code, known.saving_nanos, part);
             return Some(if is_left {
-                Outcome::Clean { fingerprint, set: self.set(fresh) }
+                FindingOutcome::Clean { fingerprint, set: self.set(fresh) }
             } else {
-                Outcome::Gone { fingerprint, set: self.set(part) }
+                FindingOutcome::Gone { fingerprint, set: self.set(part) }
             });
         };
         let here = self.prevalence(known.fingerprint, known.code, fresh);
         let chance = if is_changed { CHANCE } else { CHANCE_UNCHANGED };
         if known.life.state != super::State::Fixed && is_gone(before, here.and(clean), chance) {
-            return Some(Outcome::Gone { fingerprint, set: self.set(fresh) });
+            return Some(FindingOutcome::Gone { fingerprint, set: self.set(fresh) });
         }
         // Executions that show it wait for others like them, which together may be enough for its detector.
-        (here.affected == 0).then(|| Outcome::Clean { fingerprint, set: self.set(fresh) })
+        (here.affected == 0).then(|| FindingOutcome::Clean { fingerprint, set: self.set(fresh) })
     }
 
     /// Whether executions of other code show a finding gone.

@@ -9,7 +9,7 @@ use kino_testkit::faults::{self, Case, Ranges, Truth};
 
 use super::*;
 use crate::detect::DetectorConfig;
-use crate::execution::{Entry, Execution, executions};
+use crate::execution::{EntrySpans, Execution, executions};
 use crate::finding::Code;
 use crate::prevalence::is_occasional;
 use crate::tree::trees;
@@ -121,7 +121,7 @@ fn lives_after(own: &[Trace], looks: &[usize]) -> Vec<(Code, Life)> {
     for (now, traces) in looks.iter().map(|&count| &own[..count]).enumerate() {
         let trees = trees(traces);
         let mut operations: BTreeMap<String, Vec<Execution<'_, '_>>> = BTreeMap::new();
-        for execution in executions(&trees, Entry::Outermost) {
+        for execution in executions(&trees, EntrySpans::Outermost) {
             operations.entry(execution.tree.span(execution.entry).name.to_string()).or_default().push(execution);
         }
         for (operation, executions) in operations {
@@ -137,20 +137,20 @@ fn lives_after(own: &[Trace], looks: &[usize]) -> Vec<(Code, Life)> {
             for outcome in look(&executions, &known, &DetectorConfig::default(), &|_, _| true, true) {
                 let now = now as i64;
                 match outcome {
-                    Outcome::Opened { finding, set, criteria } => {
+                    FindingOutcome::Opened { finding, set, criteria } => {
                         let life = Life::open(&set, criteria, now);
                         lives.insert((operation.clone(), finding.fingerprint), (*finding, life));
                     }
-                    Outcome::Seen { finding, set, prevalence } => {
+                    FindingOutcome::Seen { finding, set, prevalence } => {
                         let id = (operation.clone(), finding.fingerprint);
                         let (before, life) = lives.get_mut(&id).unwrap();
                         life.seen(&set, prevalence, now);
                         *before = *finding;
                     }
-                    Outcome::Clean { fingerprint, set } => {
+                    FindingOutcome::Clean { fingerprint, set } => {
                         lives.get_mut(&(operation.clone(), fingerprint)).unwrap().1.clean(&set, now);
                     }
-                    Outcome::Gone { fingerprint, set } => {
+                    FindingOutcome::Gone { fingerprint, set } => {
                         lives.get_mut(&(operation.clone(), fingerprint)).unwrap().1.gone(&set, now);
                     }
                 }

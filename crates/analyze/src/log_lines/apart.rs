@@ -42,12 +42,12 @@ enum Word {
     Text(String),
 }
 
-struct Line {
+struct LineWords {
     words: Vec<Word>,
     text: String,
 }
 
-impl Line {
+impl LineWords {
     fn new(log: &LogRecord) -> Self {
         let text: String = log.body.to_text().chars().take(CHARS_MAX).collect();
         Self { words: text.split_whitespace().map(word).collect(), text }
@@ -82,19 +82,19 @@ fn word(text: &str) -> Word {
 }
 
 /// Service, severity and number of words.
-type Kind = (String, i32, usize);
+type LineClass = (String, i32, usize);
 
 /// For each of `own`, by its place, how it differs from the other ones and from those of the good likes, of which each has
 /// a list. Silent with few of these.
 pub(super) fn apart(own: &[&LogRecord], likes: &[Vec<&LogRecord>]) -> BTreeMap<usize, LineApart> {
     let writing = likes.iter().filter(|lines| !lines.is_empty()).count();
-    let lines: Vec<Line> = own.iter().take(OWN_MAX).map(|log| Line::new(log)).collect();
-    let kind = |log: &LogRecord, line: &Line| -> Kind {
+    let lines: Vec<LineWords> = own.iter().take(OWN_MAX).map(|log| LineWords::new(log)).collect();
+    let kind = |log: &LogRecord, line: &LineWords| -> LineClass {
         (log.resource.service().to_owned(), log.severity_number, line.words.len())
     };
-    let mut others: BTreeMap<Kind, Vec<Line>> = BTreeMap::new();
+    let mut others: BTreeMap<LineClass, Vec<LineWords>> = BTreeMap::new();
     for log in likes.iter().flatten() {
-        let line = Line::new(log);
+        let line = LineWords::new(log);
         let of_kind = others.entry(kind(log, &line)).or_default();
         if of_kind.len() < OTHERS_MAX {
             of_kind.push(line);
@@ -103,7 +103,7 @@ pub(super) fn apart(own: &[&LogRecord], likes: &[Vec<&LogRecord>]) -> BTreeMap<u
     let mut found = BTreeMap::new();
     for (place, line) in lines.iter().enumerate() {
         let of_kind = others.get(&kind(own[place], line)).map_or(&[][..], Vec::as_slice);
-        let family: Vec<(usize, &Line)> = of_kind.iter().filter_map(|it| Some((line.distance(it)?, it))).collect();
+        let family: Vec<(usize, &LineWords)> = of_kind.iter().filter_map(|it| Some((line.distance(it)?, it))).collect();
         if family.is_empty() {
             if writing >= FEW_LIKES_MIN {
                 found.insert(place, LineApart { others: 0, usual: None });
@@ -112,7 +112,7 @@ pub(super) fn apart(own: &[&LogRecord], likes: &[Vec<&LogRecord>]) -> BTreeMap<u
         }
         let beside = lines.iter().enumerate().filter(|(at, _)| *at != place).map(|(_, it)| it);
         let beside = beside.filter(|it| line.distance(it).is_some());
-        let all: Vec<&Line> = family.iter().map(|(_, it)| *it).chain(beside).collect();
+        let all: Vec<&LineWords> = family.iter().map(|(_, it)| *it).chain(beside).collect();
         if all.len() >= FEW_LIKES_MIN && (0..line.words.len()).any(|at| is_beyond(line, &all, at)) {
             let usual = family.iter().min_by_key(|(distance, _)| *distance).map(|(_, it)| it.text.clone());
             found.insert(place, LineApart { others: all.len() as u64, usual });
@@ -122,7 +122,7 @@ pub(super) fn apart(own: &[&LogRecord], likes: &[Vec<&LogRecord>]) -> BTreeMap<u
 }
 
 /// Whether the number there is none that the others say: another one where they all say the same, else one far out.
-fn is_beyond(line: &Line, others: &[&Line], at: usize) -> bool {
+fn is_beyond(line: &LineWords, others: &[&LineWords], at: usize) -> bool {
     let Some(number) = line.number(at) else { return false };
     let numbers: Vec<f64> = others.iter().filter_map(|other| other.number(at)).collect();
     if numbers.len() < FEW_LIKES_MIN {

@@ -11,8 +11,8 @@
 use std::collections::BTreeSet;
 
 use super::path::{self, PARAMETER};
-use super::source::Language;
-use super::{HITS_MAX, Hit, Place, WHOLE, line_at};
+use super::source::SourceLanguage;
+use super::{HITS_MAX, Hit, SourceLine, WHOLE, line_at};
 
 /// The longest quoted text that is looked at.
 const QUOTED_BYTES_MAX: usize = 200;
@@ -220,7 +220,7 @@ impl RouteHits {
                 continue;
             };
             if self.hits.len() < HITS_MAX {
-                let place = Place { path: path.to_owned(), line: one.line };
+                let place = SourceLine { path: path.to_owned(), line: one.line };
                 self.hits.push((Hit { place, rank, is_test }, missing));
             }
         }
@@ -244,7 +244,7 @@ fn is_mounted(missing: &[String], mounts: &BTreeSet<Vec<String>>) -> bool {
 }
 
 /// Every path that a file names where routes are declared or mounted.
-pub(super) fn declared(text: &str, language: Language) -> Vec<Declared> {
+pub(super) fn declared(text: &str, language: SourceLanguage) -> Vec<Declared> {
     let mut found = Vec::new();
     let bytes = text.as_bytes();
     let mut at = 0;
@@ -252,7 +252,7 @@ pub(super) fn declared(text: &str, language: Language) -> Vec<Declared> {
         let open = at + next;
         at = open + 1;
         // A text of several lines holds no routes but as examples.
-        if language == Language::Python && text[open..].starts_with(DOCSTRING) {
+        if language == SourceLanguage::Python && text[open..].starts_with(DOCSTRING) {
             at = text[open + DOCSTRING.len()..]
                 .find(DOCSTRING)
                 .map_or(bytes.len(), |end| open + end + 2 * DOCSTRING.len());
@@ -323,7 +323,7 @@ struct Usage {
 }
 
 /// How a quoted path is used, by what is before and behind it; `None` where no route is declared.
-fn usage(before: &str, after: &str, language: Language) -> Option<Usage> {
+fn usage(before: &str, after: &str, language: SourceLanguage) -> Option<Usage> {
     let trimmed = before.trim_end();
     if let Some(head) = trimmed.strip_suffix('(') {
         return called(head, after, language, None);
@@ -347,7 +347,7 @@ fn usage(before: &str, after: &str, language: Language) -> Option<Usage> {
 }
 
 /// A path that is the first argument of a call.
-fn called(head: &str, after: &str, language: Language, given: Option<&'static str>) -> Option<Usage> {
+fn called(head: &str, after: &str, language: SourceLanguage, given: Option<&'static str>) -> Option<Usage> {
     let name = identifier(head);
     if name.is_empty() {
         return None;
@@ -364,23 +364,23 @@ fn called(head: &str, after: &str, language: Language, given: Option<&'static st
         let receiver = receiver.to_ascii_lowercase();
         let is_client = CLIENTS.contains(&receiver.as_str()) || receiver.ends_with("client") || receiver == ")";
         let is_bare = language.calls_without_parentheses() && receiver.is_empty();
-        if is_asked || is_client || language == Language::Page || (is_only_argument && !is_bare) {
+        if is_asked || is_client || language == SourceLanguage::Page || (is_only_argument && !is_bare) {
             return None;
         }
-        if receiver.is_empty() && !is_bare && call.len() <= "options".len() && language != Language::Other {
+        if receiver.is_empty() && !is_bare && call.len() <= "options".len() && language != SourceLanguage::Other {
             // A function of its own: `get("/orders", …)` of a client, or of a small framework.
             return None;
         }
     }
-    let is_django = language == Language::Python && matches!(call.as_str(), "path" | "re_path" | "url");
-    let is_jax = language == Language::Java && call == "path" && is_decorated;
+    let is_django = language == SourceLanguage::Python && matches!(call.as_str(), "path" | "re_path" | "url");
+    let is_jax = language == SourceLanguage::Java && call == "path" && is_decorated;
     let is_path_call = matches!(call.as_str(), "path" | "re_path" | "url");
     let is_django = is_django && name == call;
     let is_declaring = DECLARING.contains(&call.as_str()) && (!is_path_call || is_django || is_jax);
     let includes = is_django && after.trim_start_matches(',').trim_start().starts_with("include");
     let can_mount = MOUNTING.contains(&call.as_str()) && (!is_path_call || is_django || is_jax);
     let is_route = (method.is_some() || given.is_some() || is_declaring) && !includes;
-    if !is_route && !can_mount || language == Language::Page {
+    if !is_route && !can_mount || language == SourceLanguage::Page {
         return None;
     }
     let mounts = match () {
@@ -389,9 +389,9 @@ fn called(head: &str, after: &str, language: Language, given: Option<&'static st
         () if is_jax || (is_decorated && matches!(call.as_str(), "controller" | "requestmapping" | "routeprefix")) => {
             Mounts::Here
         }
-        () if language == Language::CSharp && call == "route" && is_decorated => Mounts::Here,
+        () if language == SourceLanguage::CSharp && call == "route" && is_decorated => Mounts::Here,
         () if matches!(call.as_str(), "group" | "mapgroup" | "scope" | "namespace") => Mounts::Here,
-        () if language == Language::Go && call == "route" => Mounts::Here,
+        () if language == SourceLanguage::Go && call == "route" => Mounts::Here,
         () => Mounts::Others,
     };
     let router = match (is_route, receiver) {
@@ -409,7 +409,7 @@ fn assigned(before: &str) -> Option<String> {
 }
 
 /// A path that is the value of a keyword: `prefix="/api"`, `{ method: 'GET', url: '/orders' }`, `path = "/orders"`.
-fn keyword(head: &str, before: &str, after: &str, language: Language) -> Option<Usage> {
+fn keyword(head: &str, before: &str, after: &str, language: SourceLanguage) -> Option<Usage> {
     let word = identifier(head.trim_end_matches(['"', '\''])).to_ascii_lowercase();
     let (enclosing, lead) = enclosing_call(head);
     let call = enclosing.to_ascii_lowercase();
@@ -418,10 +418,10 @@ fn keyword(head: &str, before: &str, after: &str, language: Language) -> Option<
         let router = assigned(lead.trim_end().strip_suffix("new").unwrap_or(lead));
         return Some(Usage { call, is_route: false, method: None, mounts, router });
     }
-    if !matches!(word.as_str(), "path" | "value" | "url" | "uri" | "rule") || language == Language::Page {
+    if !matches!(word.as_str(), "path" | "value" | "url" | "uri" | "rule") || language == SourceLanguage::Page {
         return None;
     }
-    let is_object = language == Language::JavaScript && matches!(word.as_str(), "path" | "url");
+    let is_object = language == SourceLanguage::JavaScript && matches!(word.as_str(), "path" | "url");
     if is_object {
         // Clients are given the same, and no handler.
         let start = before.rfind('{')?;
@@ -438,8 +438,8 @@ fn keyword(head: &str, before: &str, after: &str, language: Language) -> Option<
     let method = method_in(&call);
     let is_declaring = method.is_some() || DECLARING.contains(&call.as_str());
     let is_class = matches!(call.as_str(), "requestmapping" | "controller");
-    let of_java = language == Language::Java && matches!(word.as_str(), "path" | "value");
-    let of_python = language == Language::Python && is_declaring && word != "value" && word != "url";
+    let of_java = language == SourceLanguage::Java && matches!(word.as_str(), "path" | "value");
+    let of_python = language == SourceLanguage::Python && is_declaring && word != "value" && word != "url";
     ((of_java && is_declaring) || of_python).then_some(Usage {
         call,
         is_route: true,
@@ -503,7 +503,7 @@ fn enclosing_call(text: &str) -> (&str, &str) {
 }
 
 /// The methods that the call of a path names; empty for any.
-fn methods_of(before: &str, after: &str, call: &str, language: Language) -> Vec<&'static str> {
+fn methods_of(before: &str, after: &str, call: &str, language: SourceLanguage) -> Vec<&'static str> {
     let arguments = arguments(after);
     let mut methods = named_methods(arguments, language);
     let behind = after[arguments.len()..].trim_start_matches(')').trim_start();
@@ -514,7 +514,7 @@ fn methods_of(before: &str, after: &str, call: &str, language: Language) -> Vec<
         methods.extend(named_methods(before.rsplit('{').next().unwrap_or_default(), language));
     }
     // Flask's own rule; Starlette's and others' declarations by a decorator are the same.
-    if methods.is_empty() && language == Language::Python && call == "route" && !arguments.contains("methods") {
+    if methods.is_empty() && language == SourceLanguage::Python && call == "route" && !arguments.contains("methods") {
         methods.push("GET");
     }
     methods
@@ -535,7 +535,7 @@ fn arguments(after: &str) -> &str {
 }
 
 /// Methods in capitals, and in Rust functions of their names.
-fn named_methods(text: &str, language: Language) -> Vec<&'static str> {
+fn named_methods(text: &str, language: SourceLanguage) -> Vec<&'static str> {
     let is_part = |character: char| character.is_ascii_alphanumeric() || character == '_';
     let mut methods = Vec::new();
     let mut rest = text;
@@ -543,7 +543,8 @@ fn named_methods(text: &str, language: Language) -> Vec<&'static str> {
         let word = &rest[start..];
         let length = word.find(|character| !is_part(character)).unwrap_or(word.len());
         let (word, behind) = word.split_at(length);
-        let is_function = language == Language::Rust && behind.starts_with('(') && word.to_ascii_lowercase() == word;
+        let is_function =
+            language == SourceLanguage::Rust && behind.starts_with('(') && word.to_ascii_lowercase() == word;
         let stem = word.strip_prefix("Method").unwrap_or(word);
         let is_constant = stem.len() < word.len();
         if path::is_method(word) || is_function || is_constant {

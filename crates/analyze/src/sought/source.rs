@@ -2,7 +2,7 @@
 
 /// A language, as far as searching it differs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Language {
+pub(super) enum SourceLanguage {
     Python,
     /// JavaScript and TypeScript.
     JavaScript,
@@ -21,7 +21,7 @@ pub(super) enum Language {
     Statements,
 }
 
-impl Language {
+impl SourceLanguage {
     pub(super) fn has_routes(self) -> bool {
         self != Self::Statements
     }
@@ -50,7 +50,7 @@ const FOREIGN: [&str; 10] = [
 const GENERATED: [&str; 4] = ["_pb2", "_pb2_grpc", ".pb", ".d"];
 
 /// The language of a file by its name; `None` where it is no source, or not the project's.
-pub(super) fn language(path: &str) -> Option<Language> {
+pub(super) fn language(path: &str) -> Option<SourceLanguage> {
     let (folders, name) = path.rsplit_once('/').unwrap_or(("", path));
     if folders.split('/').any(|folder| FOREIGN.contains(&folder)) || name.contains(".min.") {
         return None;
@@ -60,19 +60,19 @@ pub(super) fn language(path: &str) -> Option<Language> {
         return None;
     }
     Some(match extension {
-        "py" => Language::Python,
-        "js" | "mjs" | "cjs" | "ts" | "mts" | "cts" | "coffee" => Language::JavaScript,
-        "jsx" | "tsx" | "vue" | "svelte" | "astro" => Language::Page,
-        "rb" | "ru" => Language::Ruby,
-        "ex" | "exs" => Language::Elixir,
-        "rs" => Language::Rust,
-        "java" | "kt" | "kts" | "scala" | "groovy" => Language::Java,
-        "cs" | "fs" | "vb" => Language::CSharp,
-        "go" => Language::Go,
-        "php" => Language::Php,
+        "py" => SourceLanguage::Python,
+        "js" | "mjs" | "cjs" | "ts" | "mts" | "cts" | "coffee" => SourceLanguage::JavaScript,
+        "jsx" | "tsx" | "vue" | "svelte" | "astro" => SourceLanguage::Page,
+        "rb" | "ru" => SourceLanguage::Ruby,
+        "ex" | "exs" => SourceLanguage::Elixir,
+        "rs" => SourceLanguage::Rust,
+        "java" | "kt" | "kts" | "scala" | "groovy" => SourceLanguage::Java,
+        "cs" | "fs" | "vb" => SourceLanguage::CSharp,
+        "go" => SourceLanguage::Go,
+        "php" => SourceLanguage::Php,
         "swift" | "dart" | "clj" | "cljs" | "hs" | "ml" | "erl" | "lua" | "pl" | "pm" | "c" | "cc" | "cpp" | "cxx"
-        | "h" | "hpp" | "cr" | "nim" | "r" | "jl" => Language::Other,
-        "sql" | "xml" => Language::Statements,
+        | "h" | "hpp" | "cr" | "nim" | "r" | "jl" => SourceLanguage::Other,
+        "sql" | "xml" => SourceLanguage::Statements,
         _ => return None,
     })
 }

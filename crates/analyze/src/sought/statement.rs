@@ -10,8 +10,8 @@
 //! and then the place has a distinctive part of the statement, not all of it. The text has to begin and to end where
 //! the statement does.
 
-use super::source::Language;
-use super::{HITS_MAX, Hit, Place, WHOLE, line_at};
+use super::source::SourceLanguage;
+use super::{HITS_MAX, Hit, SourceLine, WHOLE, line_at};
 use crate::statement::{VALUE, literals, shape_tokens};
 
 /// Statements that programs write by hand and that name what they are about.
@@ -144,7 +144,14 @@ pub(super) struct StatementHits(Vec<Hit>);
 
 impl StatementHits {
     /// Adds where a file has the statement.
-    pub(super) fn add(&mut self, statement: &Statement, text: &str, language: Language, path: &str, is_test: bool) {
+    pub(super) fn add(
+        &mut self,
+        statement: &Statement,
+        text: &str,
+        language: SourceLanguage,
+        path: &str,
+        is_test: bool,
+    ) {
         if !text.contains(statement.name.as_str()) {
             return;
         }
@@ -170,7 +177,7 @@ impl StatementHits {
             if fit.has_gaps && (!is_enough || fit.gap_tokens > fit.fixed) {
                 continue;
             }
-            let place = Place { path: path.to_owned(), line: line_at(text, start) };
+            let place = SourceLine { path: path.to_owned(), line: line_at(text, start) };
             let written = &text[start..fit.end.min(text.len())];
             let rank = match statement.literals.iter().all(|literal| written.contains(literal.as_str())) {
                 _ if fit.has_gaps => PART,
@@ -188,15 +195,15 @@ impl StatementHits {
 }
 
 /// Whether a text of the source begins here.
-fn begins_text(text: &str, at: usize, language: Language) -> bool {
+fn begins_text(text: &str, at: usize, language: SourceLanguage) -> bool {
     let before = text[..at].trim_end_matches([' ', '\t', '\n', '\r']);
     // `"\n  SELECT …"`, as a line break is written in a text.
     let before = before.strip_suffix("\\n").or_else(|| before.strip_suffix("\\")).unwrap_or(before);
     let gap = &text[before.len()..at];
     match before.chars().next_back() {
         None | Some('"' | '\'' | '`') => true,
-        Some('>' | ';') => language == Language::Statements,
-        _ if language == Language::Statements => gap.contains('\n'),
+        Some('>' | ';') => language == SourceLanguage::Statements,
+        _ if language == SourceLanguage::Statements => gap.contains('\n'),
         // `<<~SQL` of Ruby, `<<<SQL` of PHP, and comments behind an opening quote.
         Some(_) => gap.contains('\n') && before.rsplit('\n').next().is_some_and(|line| line.contains("<<")),
     }
@@ -217,7 +224,7 @@ struct Fit {
 struct Matching<'a> {
     text: &'a [u8],
     tokens: &'a [String],
-    language: Language,
+    language: SourceLanguage,
     steps: usize,
 }
 
@@ -327,7 +334,7 @@ impl Matching<'_> {
         let open = match rest.first()? {
             b'{' => 1,
             b'$' | b'#' if rest.get(1) == Some(&b'{') => 2,
-            b'$' if self.language == Language::Php && rest.get(1).is_some_and(u8::is_ascii_alphabetic) => {
+            b'$' if self.language == SourceLanguage::Php && rest.get(1).is_some_and(u8::is_ascii_alphabetic) => {
                 return Some(at + 1 + rest[1..].iter().take_while(|byte| is_word_char(char::from(**byte))).count());
             }
             b'%' if rest.get(1).is_some_and(|byte| matches!(byte, b's' | b'v' | b'q' | b'd')) => return Some(at + 2),
@@ -441,8 +448,8 @@ impl Matching<'_> {
                 let goes_on = self.between(at).is_some() || self.appends(at);
                 Some(Fit { has_gaps: fit.has_gaps || goes_on, ..fit })
             }
-            b'<' | b']' if self.language == Language::Statements => Some(fit),
-            _ if self.language == Language::Statements => {
+            b'<' | b']' if self.language == SourceLanguage::Statements => Some(fit),
+            _ if self.language == SourceLanguage::Statements => {
                 let start = self.text[..at].iter().rposition(|byte| !byte.is_ascii_whitespace() && *byte != b';');
                 let between = &self.text[start.map_or(0, |start| start + 1)..at];
                 let has_blank_line = between.split(|byte| *byte == b'\n').count() > 2;
@@ -475,7 +482,7 @@ impl Matching<'_> {
         while self.text.get(next).is_some_and(u8::is_ascii_whitespace) {
             next += 1;
         }
-        matches!(self.text.get(next), Some(b'+')) || (self.language == Language::Php && self.starts(next, b"."))
+        matches!(self.text.get(next), Some(b'+')) || (self.language == SourceLanguage::Php && self.starts(next, b"."))
     }
 
     fn starts(&self, at: usize, with: &[u8]) -> bool {

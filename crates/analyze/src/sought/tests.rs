@@ -4,7 +4,7 @@ use super::*;
 
 fn found(files: &[(&str, &str)], kind: SoughtKind, text: &str, is_whole: bool) -> String {
     let sought = Sought { kind, text: text.to_owned() };
-    let mut search = Search::new(&[sought]);
+    let mut search = CodeSearch::new(&[sought]);
     for (path, text) in files {
         search.read(path, text);
     }

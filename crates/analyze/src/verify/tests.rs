@@ -1,7 +1,7 @@
 //! What a verification says of two sides written as text: each reason, and which verdict it speaks for.
 
 use super::*;
-use crate::execution::{Entry, executions};
+use crate::execution::{EntrySpans, executions};
 use crate::testing::{traces, trees};
 
 /// Ten traces a side, each the pattern with its numbers: `{n}` is replaced by `factor` times 100 to 109.
@@ -19,7 +19,7 @@ fn verified_with(before: &str, after: &str, runs: [u64; 4]) -> Vec<String> {
     // Both sides are numbered alike, and a set against itself shows no difference.
     sides[1].iter_mut().for_each(|trace| trace.trace_id.0[0] ^= 0xff);
     let trees = [trees(&sides[0]), trees(&sides[1])];
-    let found = [executions(&trees[0], Entry::Outermost), executions(&trees[1], Entry::Outermost)];
+    let found = [executions(&trees[0], EntrySpans::Outermost), executions(&trees[1], EntrySpans::Outermost)];
     let before = Side { executions: &found[0], runs: runs[0], failed_runs: runs[1] };
     let after = Side { executions: &found[1], runs: runs[2], failed_runs: runs[3] };
     let config = DetectorConfig::default();

@@ -13,7 +13,7 @@ use toml::Spanned;
 use crate::app::{App, Outcome};
 use crate::args::{self, CheckFormat};
 use crate::failure::{Failure, code};
-use crate::render::check::Place;
+use crate::render::check::ExpectationLine;
 use crate::{config, output, render};
 
 /// The file of a repository that says what is expected.
@@ -63,7 +63,7 @@ pub(super) fn run(app: &App, arguments: &args::Check) -> Outcome {
     Ok(ExitCode::from(if failed { code::FAILED } else { 0 }))
 }
 
-fn show(app: &App, arguments: &args::Check, answer: &Check, places: &[Place]) -> Result<(), Failure> {
+fn show(app: &App, arguments: &args::Check, answer: &Check, places: &[ExpectationLine]) -> Result<(), Failure> {
     let allowed = arguments.allow_no_data;
     match arguments.format {
         CheckFormat::Text => app.output.answer(answer, |style| render::check::text(answer, allowed, style)),
@@ -74,7 +74,7 @@ fn show(app: &App, arguments: &args::Check, answer: &Check, places: &[Place]) ->
 }
 
 /// The file's expectations, then the command line's, each with its place.
-fn expectations(root: &Path, more: &[String]) -> Result<(Vec<Expectation>, Vec<Place>), Failure> {
+fn expectations(root: &Path, more: &[String]) -> Result<(Vec<Expectation>, Vec<ExpectationLine>), Failure> {
     let path = root.join(FILE);
     let text = read(&path)?.unwrap_or_default();
     let wrong = |error: toml::de::Error| {
@@ -92,14 +92,14 @@ fn expectations(root: &Path, more: &[String]) -> Result<(Vec<Expectation>, Vec<P
                 mistakes.push(format!("{}:{line}, column {column}: {what}", render::path(&path)));
             }
         }
-        places.push(Place { file: FILE.to_owned(), line: Some(line) });
+        places.push(ExpectationLine { file: FILE.to_owned(), line: Some(line) });
     }
     for one in more {
         match expectation::parse(one) {
             Ok(expectation) => expectations.push(expectation),
             Err(mistake) => mistakes.push(format!("--expect, {mistake}")),
         }
-        places.push(Place { file: FILE.to_owned(), line: None });
+        places.push(ExpectationLine { file: FILE.to_owned(), line: None });
     }
     if mistakes.is_empty() { Ok((expectations, places)) } else { Err(Failure::new(code::WRONG, mistakes.join("\n"))) }
 }

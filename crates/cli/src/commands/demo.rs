@@ -15,7 +15,7 @@ use serde_json::Value as Json;
 use super::stop;
 use crate::app::{App, Outcome};
 use crate::args::Demo;
-use crate::client::{Client, Found};
+use crate::client::{Client, EngineLookup};
 use crate::config::Settings;
 use crate::failure::{Failure, code};
 use crate::render::{self, Style};
@@ -45,7 +45,7 @@ pub(super) fn run(app: &App, arguments: &Demo) -> Outcome {
     let program = build(&checkout)?;
     let home = Home::new(app, arguments.keep);
     let settings = home.settings(&app.settings);
-    let ran_before = matches!(start::settled(&settings), Found::Engine(_));
+    let ran_before = matches!(start::settled(&settings), EngineLookup::Engine(_));
     let client = start::engine(&settings, &*app.clock)?;
     let toured = tour(app, arguments, &settings, &client, &program, &checkout);
     if !ran_before {

@@ -18,7 +18,7 @@ use super::init::{self, HookState};
 use super::sql;
 use crate::app::{App, Outcome};
 use crate::args;
-use crate::client::{self, Client, Found, VERSION};
+use crate::client::{self, Client, EngineLookup, VERSION};
 use crate::clock::SystemClock;
 use crate::config::Settings;
 use crate::failure::{Failure, code, remedy};
@@ -162,29 +162,29 @@ fn aside(home: &Path) -> Option<Check> {
 /// Whether an engine runs or can be started, and which.
 fn engine(app: &App, checks: &mut Vec<Check>) -> Option<Client> {
     match client::find(&app.settings) {
-        Found::Engine(client) => {
+        EngineLookup::Engine(client) => {
             let message = format!("process {} at {}", client.address.pid, client.address.http);
             checks.push(check("engine", CheckState::Ok, message, None));
             return Some(client);
         }
-        Found::OtherVersion(other) => {
+        EngineLookup::OtherVersion(other) => {
             let version = &other.address.version;
             let message = format!("the running engine is of version {version}, this command is of {VERSION}");
             checks.push(check("engine", CheckState::Failed, message, Some("`kino stop`, then ask again")));
             return None;
         }
-        Found::Silent(address) => {
+        EngineLookup::Silent(address) => {
             let next = "see `kino logs`; ending it with kill -9 loses nothing that was acknowledged";
             let message = format!("process {} does not answer at {}", address.pid, address.http);
             checks.push(check("engine_file", CheckState::Warning, message, Some(next)));
         }
-        Found::Stale(address) => {
+        EngineLookup::Stale(address) => {
             let message =
                 format!("engine.json names process {}, which does not answer at {}", address.pid, address.http);
             let next = "an engine that was killed leaves it behind; the next start replaces it";
             checks.push(check("engine_file", CheckState::Warning, message, Some(next)));
         }
-        Found::Starting(_) | Found::None => {}
+        EngineLookup::Starting(_) | EngineLookup::None => {}
     }
     match start::engine(&app.settings, &*app.clock) {
         Ok(client) => {

@@ -35,8 +35,8 @@ pub(super) fn traces(app: &App, question: &FindQuestion, format: ListFormat, fir
         None | Some(Format::Table) => app.output.json,
         Some(Format::Json | Format::Jsonl) => true,
     };
-    let mut seen = Seen::default();
-    let show = |items: Vec<FindItem>, seen: &mut Seen| -> Result<bool, Failure> {
+    let mut seen = ShownTraces::default();
+    let show = |items: Vec<FindItem>, seen: &mut ShownTraces| -> Result<bool, Failure> {
         for item in items.into_iter().rev() {
             let is_waited_for = item.duration_nanos.is_none() && item.start_unix_nanos > app.now().0 - ROOT_WAIT_NANOS;
             if is_waited_for || !seen.add(item.trace_id) {
@@ -65,7 +65,7 @@ pub(super) fn traces(app: &App, question: &FindQuestion, format: ListFormat, fir
 }
 
 /// Traces that were not shown, the newest first.
-fn new_ones(app: &App, question: &FindQuestion, seen: &Seen) -> Result<Vec<FindItem>, Failure> {
+fn new_ones(app: &App, question: &FindQuestion, seen: &ShownTraces) -> Result<Vec<FindItem>, Failure> {
     let mut found = Vec::new();
     let mut page = FindQuestion { limit: AT_ONCE, cursor: None, ..question.clone() };
     loop {
@@ -82,12 +82,12 @@ fn new_ones(app: &App, question: &FindQuestion, seen: &Seen) -> Result<Vec<FindI
 
 /// The traces that were shown last.
 #[derive(Default)]
-struct Seen {
+struct ShownTraces {
     ids: HashSet<TraceId>,
     order: VecDeque<TraceId>,
 }
 
-impl Seen {
+impl ShownTraces {
     /// Adds one; returns whether it is new.
     fn add(&mut self, id: TraceId) -> bool {
         if !self.ids.insert(id) {

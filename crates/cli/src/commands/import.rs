@@ -32,7 +32,7 @@ const DEPTH_MAX: usize = 32;
 const EXAMPLES_MAX: usize = 10;
 
 /// A file to read, and whether the user named it rather than its folder.
-struct Source {
+struct ImportFile {
     path: PathBuf,
     named: bool,
 }
@@ -87,10 +87,10 @@ fn is_url(path: &Path) -> bool {
 }
 
 /// Files in a stable order; links inside folders are not followed.
-fn collect(path: &Path, depth: usize, sources: &mut Vec<Source>, hidden: &mut u64) -> io::Result<()> {
+fn collect(path: &Path, depth: usize, sources: &mut Vec<ImportFile>, hidden: &mut u64) -> io::Result<()> {
     let kind = if depth == 0 { fs::metadata(path)? } else { fs::symlink_metadata(path)? };
     if kind.is_file() {
-        sources.push(Source { path: path.to_owned(), named: depth == 0 });
+        sources.push(ImportFile { path: path.to_owned(), named: depth == 0 });
     } else if depth == 0 && !kind.is_dir() {
         // It may never end, or never begin; other special files inside a folder are skipped.
         return Err(io::Error::other("it is neither a file nor a folder; write what comes from it to a file first"));

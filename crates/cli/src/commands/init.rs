@@ -25,7 +25,7 @@ use kino_agents::{
 use kino_runner::{Bootstrap, ambient};
 use serde::Serialize;
 
-use self::record::{Entry, Record};
+use self::record::{InstallRecord, InstalledFile};
 use self::target::Target;
 use crate::app::{App, Outcome};
 use crate::args::{Arguments, Init};
@@ -43,7 +43,7 @@ const SCHEMA: &str = "kino.init.v1";
 
 /// `kino.init.v1`, of what was or would be written or taken back.
 #[derive(Serialize)]
-struct Answer {
+struct InitAnswer {
     schema: &'static str,
     /// `init` or `undo`.
     action: &'static str,
@@ -63,7 +63,7 @@ struct Change {
     #[serde(skip_serializing_if = "Option::is_none")]
     what: Option<&'static str>,
     path: PathBuf,
-    state: State,
+    state: ChangeState,
     /// Why, where the state does not say all.
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<String>,
@@ -75,7 +75,7 @@ struct Change {
 /// What became of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum State {
+enum ChangeState {
     Written,
     Unchanged,
     /// Shown, and not written: it needs `--yes` or a terminal.
@@ -89,7 +89,7 @@ enum State {
     EntriesRemoved,
 }
 
-impl State {
+impl ChangeState {
     fn describe(self) -> &'static str {
         match self {
             Self::Written => "written",
@@ -130,21 +130,21 @@ pub(super) fn run(app: &App, arguments: &Init) -> Outcome {
     session.write()?;
     let changes = session.changes;
     let notes = notes(&around, &agents, &changes);
-    finish(app, &Answer { schema: SCHEMA, action: "init", scope: around.scope_name(), changes, notes }, is_asking)
+    finish(app, &InitAnswer { schema: SCHEMA, action: "init", scope: around.scope_name(), changes, notes }, is_asking)
 }
 
 /// Prints the answer, and makes its exit code.
-fn finish(app: &App, answer: &Answer, were_shown: bool) -> Outcome {
+fn finish(app: &App, answer: &InitAnswer, were_shown: bool) -> Outcome {
     app.output.answer(answer, |_| text(answer, were_shown))?;
     let has = |state| answer.changes.iter().any(|change| change.state == state);
     Ok(ExitCode::from(match () {
-        () if has(State::Refused) => code::FAILED,
-        () if has(State::Proposed) => code::WRONG,
+        () if has(ChangeState::Refused) => code::FAILED,
+        () if has(ChangeState::Proposed) => code::WRONG,
         () => 0,
     }))
 }
 
-fn text(answer: &Answer, were_shown: bool) -> String {
+fn text(answer: &InitAnswer, were_shown: bool) -> String {
     // Writing to a text cannot fail.
     let mut out = String::new();
     for change in answer.changes.iter().filter(|change| !were_shown && !change.diff.is_empty()) {
@@ -169,7 +169,7 @@ fn text(answer: &Answer, were_shown: bool) -> String {
 
 /// What is left to the user.
 fn notes(around: &Around, agents: &[Agent], changes: &[Change]) -> Vec<String> {
-    let has = |state: State, agent: Option<Agent>, what: Option<Purpose>| {
+    let has = |state: ChangeState, agent: Option<Agent>, what: Option<Purpose>| {
         changes.iter().any(|change| {
             change.state == state
                 && agent.is_none_or(|agent| change.agent == agent.id())
@@ -177,17 +177,17 @@ fn notes(around: &Around, agents: &[Agent], changes: &[Change]) -> Vec<String> {
         })
     };
     let mut notes = Vec::new();
-    if has(State::Proposed, None, None) {
+    if has(ChangeState::Proposed, None, None) {
         notes.push("nothing was written: there is no terminal to ask on; --yes writes all of it".to_owned());
     }
-    if has(State::Written, Some(Agent::Codex), Some(Purpose::Hooks)) {
+    if has(ChangeState::Written, Some(Agent::Codex), Some(Purpose::Hooks)) {
         notes.push(
             "Codex skips new and changed hooks until you have reviewed them: open /hooks in Codex. Kinescope never writes that trust"
                 .to_owned(),
         );
     }
     let in_settings = check::codex_settings(around).is_some_and(|settings| review::has_hooks(&settings));
-    if in_settings && has(State::Written, Some(Agent::Codex), Some(Purpose::Hooks)) {
+    if in_settings && has(ChangeState::Written, Some(Agent::Codex), Some(Purpose::Hooks)) {
         notes.push("Codex has hooks in config.toml too: it runs both, and warns of it at its start".to_owned());
     }
     if around.root.is_none() && agents.contains(&Agent::Codex) && has_python_path() {
@@ -196,10 +196,10 @@ fn notes(around: &Around, agents: &[Agent], changes: &[Change]) -> Vec<String> {
                 .to_owned(),
         );
     }
-    if around.root.is_some() && has(State::Written, Some(Agent::Codex), None) {
+    if around.root.is_some() && has(ChangeState::Written, Some(Agent::Codex), None) {
         notes.push("Codex reads a repository's .codex only where you trust the repository".to_owned());
     }
-    if has(State::Written, None, Some(Purpose::Mcp)) {
+    if has(ChangeState::Written, None, Some(Purpose::Mcp)) {
         notes.push("Assistants that run read their files at their next start".to_owned());
     }
     if agents.contains(&Agent::Antigravity) {
@@ -396,25 +396,25 @@ impl Session<'_> {
             agent: offer.agent.id(),
             what: Some(offer.purpose.id()),
             path: offer.path.clone(),
-            state: State::Unchanged,
+            state: ChangeState::Unchanged,
             message: None,
             diff: String::new(),
         };
         let (is_asking, is_agreed) = (self.is_asking, self.is_agreed);
         match &mut self.files[index] {
-            Err((_, refusal)) => (change.state, change.message) = (State::Refused, Some(refusal.clone())),
+            Err((_, refusal)) => (change.state, change.message) = (ChangeState::Refused, Some(refusal.clone())),
             Ok(planned) => match edited(offer, planned.new.as_deref()) {
-                Err(refusal) => (change.state, change.message) = (State::Refused, Some(refusal)),
+                Err(refusal) => (change.state, change.message) = (ChangeState::Refused, Some(refusal)),
                 Ok(None) => {}
                 Ok(Some(new)) => {
                     change.diff = diff::unified(&offer.path.to_string_lossy(), planned.new.as_deref(), Some(&new));
                     change.state = match () {
-                        () if is_agreed => State::Written,
-                        () if !is_asking => State::Proposed,
-                        () if agreed(offer, &change.diff)? => State::Written,
-                        () => State::Declined,
+                        () if is_agreed => ChangeState::Written,
+                        () if !is_asking => ChangeState::Proposed,
+                        () if agreed(offer, &change.diff)? => ChangeState::Written,
+                        () => ChangeState::Declined,
                     };
-                    if change.state != State::Declined {
+                    if change.state != ChangeState::Declined {
                         planned.new = Some(new);
                         if !planned.agents.contains(&offer.agent) {
                             planned.agents.push(offer.agent);
@@ -452,12 +452,12 @@ impl Session<'_> {
 
     /// Writes what was agreed to, each file after its record.
     fn write(&mut self) -> Result<(), Failure> {
-        if !self.changes.iter().any(|change| change.state == State::Written) {
+        if !self.changes.iter().any(|change| change.state == ChangeState::Written) {
             return Ok(());
         }
-        let mut record = Record::open(&self.app.settings.home)?;
+        let mut record = InstallRecord::open(&self.app.settings.home)?;
         let has_variables =
-            |change: &Change| change.state == State::Written && change.what == Some(Purpose::Environment.id());
+            |change: &Change| change.state == ChangeState::Written && change.what == Some(Purpose::Environment.id());
         if self.changes.iter().any(has_variables) {
             Bootstrap::install(&self.app.settings.home)
                 .map_err(|error| Failure::because("writing what Python programs load", &error))?;
@@ -473,7 +473,7 @@ impl Session<'_> {
                 record.forget(&target.path)?;
             }
             record.begin(
-                Entry::new(&target.path, root, &planned.agents, &target.folders),
+                InstalledFile::new(&target.path, root, &planned.agents, &target.folders),
                 target.text.as_deref(),
                 new,
             )?;
@@ -481,10 +481,10 @@ impl Session<'_> {
                 let agents: Vec<&str> = planned.agents.iter().map(|agent| agent.id()).collect();
                 let is_it = |path: &Path| path.canonicalize().unwrap_or(path.to_owned()) == target.real;
                 let of_it = |change: &&mut Change| {
-                    change.state == State::Written && agents.contains(&change.agent) && is_it(&change.path)
+                    change.state == ChangeState::Written && agents.contains(&change.agent) && is_it(&change.path)
                 };
                 for change in self.changes.iter_mut().filter(of_it) {
-                    (change.state, change.message) = (State::Refused, Some(refusal.clone()));
+                    (change.state, change.message) = (ChangeState::Refused, Some(refusal.clone()));
                 }
             }
         }

@@ -23,7 +23,7 @@ pub(crate) enum Key {
         name: String,
         /// What it allows. May be repeated.
         #[arg(long, value_enum, value_delimiter = ',', default_value = "read")]
-        scope: Vec<Scope>,
+        scope: Vec<KeyScope>,
     },
     /// List the keys.
     List,
@@ -36,7 +36,7 @@ pub(crate) enum Key {
 
 /// What a key allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Scope {
+pub(crate) enum KeyScope {
     /// Sending from other machines: OTLP, imports, runs.
     Ingest,
     /// Asking, over REST and MCP.
@@ -47,19 +47,19 @@ pub(crate) enum Scope {
     Admin,
 }
 
-impl From<Scope> for Access {
-    fn from(scope: Scope) -> Self {
+impl From<KeyScope> for Access {
+    fn from(scope: KeyScope) -> Self {
         match scope {
-            Scope::Ingest => Self::Ingest,
-            Scope::Read => Self::Read,
-            Scope::Write => Self::Write,
-            Scope::Admin => Self::Admin,
+            KeyScope::Ingest => Self::Ingest,
+            KeyScope::Read => Self::Read,
+            KeyScope::Write => Self::Write,
+            KeyScope::Admin => Self::Admin,
         }
     }
 }
 
 #[derive(Serialize)]
-struct Made<'a> {
+struct CreatedKey<'a> {
     schema: &'static str,
     name: &'a str,
     scopes: &'a [Access],
@@ -69,11 +69,11 @@ struct Made<'a> {
 #[derive(Serialize)]
 struct Listed {
     schema: &'static str,
-    keys: Vec<Shown>,
+    keys: Vec<ListedKey>,
 }
 
 #[derive(Serialize)]
-struct Shown {
+struct ListedKey {
     name: String,
     scopes: Vec<Access>,
     /// `null` for a key of `config.toml`.
@@ -95,7 +95,7 @@ pub(super) fn run(app: &App, command: &Key) -> Outcome {
     }
 }
 
-fn make(app: &App, name: &str, scopes: &[Scope]) -> Outcome {
+fn make(app: &App, name: &str, scopes: &[KeyScope]) -> Outcome {
     for said in home::prepare(&app.settings.home)? {
         output::note(&format!("kino: {said}"));
     }
@@ -109,7 +109,7 @@ fn make(app: &App, name: &str, scopes: &[Scope]) -> Outcome {
         }
     }
     let key = keys::create(&app.settings.home, name, &allowed, app.now().0).map_err(|error| failure(&error))?;
-    let made = Made { schema: "kino.key.v1", name, scopes: &allowed, key: &key };
+    let made = CreatedKey { schema: "kino.key.v1", name, scopes: &allowed, key: &key };
     app.output.answer(&made, |_| {
         format!("{key}\n\nSend it as `Authorization: Bearer KEY`. It is not shown again: only its hash is stored.")
     })?;
@@ -118,20 +118,23 @@ fn make(app: &App, name: &str, scopes: &[Scope]) -> Outcome {
 
 fn list(app: &App) -> Outcome {
     let stored = keys::list(&app.settings.home).map_err(|error| failure(&error))?;
-    let stored = stored.into_iter().map(|StoredKey { name, scopes, created_unix_nanos, .. }| Shown {
+    let stored = stored.into_iter().map(|StoredKey { name, scopes, created_unix_nanos, .. }| ListedKey {
         name,
         scopes,
         created_unix_nanos: Some(created_unix_nanos),
     });
     let configured = app.settings.engine.keys.iter();
-    let configured =
-        configured.map(|key| Shown { name: key.name.clone(), scopes: key.scopes.clone(), created_unix_nanos: None });
+    let configured = configured.map(|key| ListedKey {
+        name: key.name.clone(),
+        scopes: key.scopes.clone(),
+        created_unix_nanos: None,
+    });
     let listed = Listed { schema: "kino.keys.v1", keys: configured.chain(stored).collect() };
     app.output.answer(&listed, |style| table(app, &listed.keys, style))?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn table(app: &App, keys: &[Shown], style: Style) -> String {
+fn table(app: &App, keys: &[ListedKey], style: Style) -> String {
     if keys.is_empty() {
         return "There are no keys: `kino key new NAME` makes one.".to_owned();
     }

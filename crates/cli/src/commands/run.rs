@@ -11,7 +11,7 @@ use std::process::{ExitCode, ExitStatus};
 
 use kino_model::DurationNanos;
 use kino_repo::DIFF_BYTES_MAX;
-use kino_runner::child::{Command, Ended, OUTPUT_BYTES_MAX, Streams};
+use kino_runner::child::{ChildExit, Command, OUTPUT_BYTES_MAX, Streams};
 use kino_runner::recording::{self, Marks, Recorded};
 use kino_runner::{Injected, JavaAgent, Sampled, Silence};
 use kino_wire::change::ChangeQuestion;
@@ -84,9 +84,9 @@ fn has_one_output() -> bool {
     out.is_some() && out == err && !io::stdout().is_terminal()
 }
 
-fn report(app: &App, arguments: &args::Run, ended: &Ended, recorded: &Recorded) {
+fn report(app: &App, arguments: &args::Run, ended: &ChildExit, recorded: &Recorded) {
     let Recorded { run, code, metrics_came, injected, notes } = recorded;
-    let mut known = render::run::Known { notes: code.notes.clone(), ..render::run::Known::default() };
+    let mut known = render::run::RecorderNotes { notes: code.notes.clone(), ..render::run::RecorderNotes::default() };
     known.notes.extend(notes.iter().map(|note| render::clean(note).into_owned()));
     if ended.status.is_err() {
         known.silence = vec!["the command did not start".to_owned()];

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use kino_engine::config::{Forward, SyncKind};
 use kino_mcp::SqlRunner;
-use kino_server::{Programs, Running, ServeError, ServerConfig};
+use kino_server::{Programs, RunningServer, ServeError, ServerConfig};
 use rustix::fs::Mode;
 use serde::Serialize;
 use tracing_subscriber::filter::LevelFilter;
@@ -90,7 +90,7 @@ fn forward(forward: &mut Forward, url: Option<String>, insecure: bool, settings:
 }
 
 /// Prints one line on standard output, for which the program that started the engine may wait.
-fn ready(app: &App, running: &Running) -> Result<(), Failure> {
+fn ready(app: &App, running: &RunningServer) -> Result<(), Failure> {
     for note in &running.notes {
         output::note(&format!("kino: {note}"));
     }

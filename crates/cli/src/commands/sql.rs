@@ -117,13 +117,13 @@ pub(super) struct Runner {
 /// What `kino-sql --json` prints.
 #[derive(Deserialize)]
 struct Printed {
-    columns: Vec<Column>,
+    columns: Vec<ResultColumn>,
     rows: Vec<Map<String, Json>>,
     more: bool,
 }
 
 #[derive(Deserialize)]
-struct Column {
+struct ResultColumn {
     name: String,
 }
 

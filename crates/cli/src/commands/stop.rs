@@ -9,7 +9,7 @@ use rustix::process::{Pid, WaitOptions, test_kill_process, waitpid};
 use serde::Serialize;
 
 use crate::app::{App, Outcome};
-use crate::client::{self, Found};
+use crate::client::{self, EngineLookup};
 use crate::config::Settings;
 use crate::failure::{Failure, code};
 use crate::start;
@@ -40,10 +40,10 @@ pub(super) fn run(app: &App) -> Outcome {
 /// Stops the engine of these settings' home, of whatever version. Its process id, where one ran.
 pub(super) fn stop(settings: &Settings) -> Result<Option<u32>, Failure> {
     let client = match start::settled(settings) {
-        Found::Engine(client) | Found::OtherVersion(client) => client,
-        Found::Silent(address) => return Err(Failure::no_engine(client::silent(&address))),
-        Found::Starting(address) => return Err(start::still_starting(&address)),
-        Found::Stale(_) | Found::None => return Ok(None),
+        EngineLookup::Engine(client) | EngineLookup::OtherVersion(client) => client,
+        EngineLookup::Silent(address) => return Err(Failure::no_engine(client::silent(&address))),
+        EngineLookup::Starting(address) => return Err(start::still_starting(&address)),
+        EngineLookup::Stale(_) | EngineLookup::None => return Ok(None),
     };
     let pid = client.address.pid;
     client.ask(&StopQuestion {})?;

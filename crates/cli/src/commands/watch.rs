@@ -5,14 +5,14 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use kino_text::time;
-use kino_tui::{Ended, Options};
+use kino_tui::{ExitReason, Options};
 use kino_wire::ask::Asked;
 use kino_wire::{Backend, Problem, ProblemKind};
 use serde_json::Value as Json;
 
 use crate::app::{App, Outcome};
 use crate::args::Watch;
-use crate::client::{self, Client, Found, VERSION};
+use crate::client::{self, Client, EngineLookup, VERSION};
 use crate::config::Settings;
 use crate::failure::{Failure, code};
 use crate::{config, start};
@@ -36,8 +36,8 @@ pub(super) fn run(app: &App, arguments: Watch) -> Outcome {
     // A question may still wait for its answer, which no view needs any more.
     runtime.shutdown_background();
     match ended.map_err(|error| Failure::because("watching", &error))? {
-        Ended::Left => Ok(ExitCode::SUCCESS),
-        Ended::Signal(number) => Ok(ExitCode::from(u8::try_from(128 + number).unwrap_or(code::FAILED))),
+        ExitReason::Left => Ok(ExitCode::SUCCESS),
+        ExitReason::Signal(number) => Ok(ExitCode::from(u8::try_from(128 + number).unwrap_or(code::FAILED))),
     }
 }
 
@@ -73,15 +73,15 @@ impl Following {
     /// The engine that took the place of `gone`, or why there is none.
     fn successor(settings: &Settings, gone: &Client) -> Result<Option<Client>, Problem> {
         let message = match start::settled(settings) {
-            Found::Engine(found) if found.address == gone.address => return Ok(None),
-            Found::Engine(found) => return Ok(Some(found)),
-            Found::OtherVersion(other) => {
+            EngineLookup::Engine(found) if found.address == gone.address => return Ok(None),
+            EngineLookup::Engine(found) => return Ok(Some(found)),
+            EngineLookup::OtherVersion(other) => {
                 let version = &other.address.version;
                 format!("the engine is version {version} by now, this command is {VERSION}: start it again")
             }
-            Found::Silent(address) => client::silent(&address),
-            Found::Starting(address) => start::still_starting(&address).message,
-            Found::Stale(_) | Found::None => {
+            EngineLookup::Silent(address) => client::silent(&address),
+            EngineLookup::Starting(address) => start::still_starting(&address).message,
+            EngineLookup::Stale(_) | EngineLookup::None => {
                 format!("no engine runs on {} any more: any other `kino` command starts one", settings.home.display())
             }
         };

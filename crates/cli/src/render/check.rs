@@ -6,7 +6,7 @@ use super::{Style, Tone, clean, counted, wrap};
 
 /// Where an expectation is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct ExpectationLine {
     /// The file, relative to the repository's root.
     pub(crate) file: String,
     /// The line, from 1; `None` where it comes from the command line.
@@ -100,7 +100,7 @@ fn xml(text: &str) -> String {
 }
 
 /// Renders annotations: an error at each broken expectation, and one plain line that sums up.
-pub(crate) fn github(answer: &Check, no_data_is_fine: bool, places: &[Place]) -> String {
+pub(crate) fn github(answer: &Check, no_data_is_fine: bool, places: &[ExpectationLine]) -> String {
     let mut text = String::new();
     let mut broken = 0;
     for (index, line) in answer.lines.iter().enumerate() {
@@ -111,7 +111,7 @@ pub(crate) fn github(answer: &Check, no_data_is_fine: bool, places: &[Place]) ->
         };
         broken += usize::from(level == "error");
         let mut properties = Vec::new();
-        if let Some(Place { file, line: Some(line) }) = places.get(index).filter(|_| !line.from_baseline) {
+        if let Some(ExpectationLine { file, line: Some(line) }) = places.get(index).filter(|_| !line.from_baseline) {
             properties.push(format!("file={},line={line}", property(file)));
         }
         properties.push(format!("title={}", property(&line.text)));
@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn annotations_cannot_be_forged() {
-        let places = [Some(3), Some(4)].map(|line| Place { file: "kino.toml".to_owned(), line });
+        let places = [Some(3), Some(4)].map(|line| ExpectationLine { file: "kino.toml".to_owned(), line });
         let text = github(&answer(), false, &places);
         insta::assert_snapshot!(text);
         assert_eq!(text.lines().filter(|line| line.starts_with("::")).count(), 2);

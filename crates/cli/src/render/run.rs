@@ -25,7 +25,7 @@ const ID_DIGITS: usize = 12;
 
 /// What the recorder itself knows.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Known {
+pub(crate) struct RecorderNotes {
     /// Why no spans came, where none came but of commands that were seen in `/proc`: the likeliest first.
     pub(crate) silence: Vec<String>,
     /// Its exceptions and the errors that it printed, where it failed.
@@ -35,7 +35,7 @@ pub(crate) struct Known {
 }
 
 /// The lines.
-pub(crate) fn report(run: &Run, known: &Known, style: Style) -> String {
+pub(crate) fn report(run: &Run, known: &RecorderNotes, style: Style) -> String {
     let mut lines = vec![summary(run, style)];
     if run.spans == 0 {
         lines.push("no spans came".to_owned());
@@ -276,12 +276,12 @@ mod tests {
 
     #[test]
     fn a_run_ends_with_what_it_showed() {
-        insta::assert_snapshot!(report(&run(), &Known::default(), EIGHTY));
+        insta::assert_snapshot!(report(&run(), &RecorderNotes::default(), EIGHTY));
     }
 
     #[test]
     fn silence_is_explained() {
-        let known = Known {
+        let known = RecorderNotes {
             silence: vec!["the program has no OpenTelemetry SDK".to_owned()],
             errors: Some(Errors {
                 schema: Errors::SCHEMA.to_owned(),

@@ -16,11 +16,11 @@ const GAP: usize = 2;
 /// A table being made.
 pub(crate) struct Table {
     style: Style,
-    columns: Vec<Column>,
+    columns: Vec<TableColumn>,
     rows: Vec<Vec<(String, Tone)>>,
 }
 
-struct Column {
+struct TableColumn {
     heading: String,
     /// Set to the right: numbers.
     right: bool,
@@ -32,7 +32,7 @@ impl Table {
     /// A table with these headings; one that begins with `>` is of a column of numbers, set to the right,
     /// one with `!` of a column that never gives way, because its text is there to be copied.
     pub(crate) fn new(style: Style, headings: &[&str]) -> Self {
-        let column = |heading: &&str| Column {
+        let column = |heading: &&str| TableColumn {
             heading: heading.trim_start_matches(MARKS).to_owned(),
             right: heading.starts_with('>'),
             whole: heading.starts_with('!'),

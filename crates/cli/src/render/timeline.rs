@@ -200,11 +200,11 @@ impl<'a> Timeline<'a> {
     /// Calls of one name at one place together, each as wide as its share of the time, callers above callees.
     pub(crate) fn flame(&self, style: Style) -> String {
         let columns = columns(style);
-        let mut level = vec![Frame { spans: Vec::new(), children: self.roots.clone(), at: 0, columns }];
+        let mut level = vec![FlameFrame { spans: Vec::new(), children: self.roots.clone(), at: 0, columns }];
         let mut text = String::new();
         let (mut hidden, mut depth) = (0u64, 0);
         while depth < FLAME_DEPTH_MAX && level.iter().any(|frame| !frame.children.is_empty()) {
-            let mut next: Vec<Frame> = Vec::new();
+            let mut next: Vec<FlameFrame> = Vec::new();
             for frame in &level {
                 hidden += self.place(frame, &mut next);
             }
@@ -230,7 +230,7 @@ impl<'a> Timeline<'a> {
     }
 
     /// Shares a frame's columns among its callees by their time, and returns how many have less than one.
-    fn place(&self, frame: &Frame, next: &mut Vec<Frame>) -> u64 {
+    fn place(&self, frame: &FlameFrame, next: &mut Vec<FlameFrame>) -> u64 {
         let time = |spans: &[usize]| -> i64 {
             let took = spans.iter().map(|span| self.spans[*span].duration_nanos.unwrap_or_default().max(0));
             took.fold(0, i64::saturating_add)
@@ -248,13 +248,13 @@ impl<'a> Timeline<'a> {
                 left_out += group.len() as u64;
                 continue;
             }
-            next.push(Frame { children: self.below(&group), spans: group, at, columns });
+            next.push(FlameFrame { children: self.below(&group), spans: group, at, columns });
             at = until;
         }
         left_out
     }
 
-    fn flame_line(&self, frames: &[Frame], depth: usize, style: Style) -> String {
+    fn flame_line(&self, frames: &[FlameFrame], depth: usize, style: Style) -> String {
         let all = self.time.1.saturating_sub(self.time.0).max(1) as f64;
         let (mut text, mut used) = (String::new(), 0);
         for frame in frames {
@@ -279,7 +279,7 @@ impl<'a> Timeline<'a> {
 }
 
 /// Calls of one name at one place of a flame graph.
-struct Frame {
+struct FlameFrame {
     spans: Vec<usize>,
     children: Vec<usize>,
     at: usize,

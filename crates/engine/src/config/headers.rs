@@ -12,7 +12,7 @@ const HIDDEN: &str = "(hidden)";
 /// A server from which traces are pulled, and what is sent along.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Source {
+pub struct PullSource {
     /// The beginning of its URLs. The headers go to no other host or path.
     pub url: String,
     /// Headers of each request.
@@ -56,7 +56,7 @@ mod tests {
     #[test]
     fn a_value_is_never_written_out() {
         let text = r#"{"url":"http://tempo:3200","headers":{"Authorization":"Bearer hush"}}"#;
-        let source: Source = serde_json::from_str(text).unwrap();
+        let source: PullSource = serde_json::from_str(text).unwrap();
         assert_eq!(source.headers.iter().collect::<Vec<_>>(), [("Authorization", "Bearer hush")]);
         for shown in [format!("{source:?}"), serde_json::to_string(&source).unwrap()] {
             assert!(shown.contains("Authorization") && !shown.contains("hush"), "{shown}");

@@ -19,7 +19,7 @@ use super::{EXCEPTIONS_MAX, exceptions};
 use crate::Engine;
 use crate::error::{EngineError, OrProblem};
 use crate::offload::offload;
-use crate::runs::Record;
+use crate::runs::RunRecord;
 use crate::temporary_worktrees::is_temporary;
 
 /// Runs whose output is searched, the newest.
@@ -78,7 +78,7 @@ impl Engine {
     }
 
     /// Searches a run's output for errors; returns how many bytes were read.
-    async fn search_run(&self, run: &Record, found: &mut InOutputs) -> Result<usize, Problem> {
+    async fn search_run(&self, run: &RunRecord, found: &mut InOutputs) -> Result<usize, Problem> {
         let (blob, stream) = match (run.stderr_blob, run.stdout_blob) {
             (Some(blob), _) => (blob, PrintedStream::Stderr),
             (None, Some(blob)) => (blob, PrintedStream::Terminal),
@@ -123,7 +123,7 @@ impl Engine {
     }
 }
 
-fn passes(run: &Record, filter: &EventFilter) -> bool {
+fn passes(run: &RunRecord, filter: &EventFilter) -> bool {
     let within =
         |end: i64| filter.since.is_none_or(|since| end >= since.0) && filter.until.is_none_or(|until| end < until.0);
     let is_named = filter.run_ids.as_ref().is_none_or(|ids| ids.contains(&run.run_id.to_string()));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use kino_analyze::apart::{self as analyze, LIKES_MAX};
 use kino_analyze::errors::MAX_MESSAGE_CHARS;
-use kino_analyze::execution::{Entry, Execution, executions, has_failed};
+use kino_analyze::execution::{EntrySpans, Execution, executions, has_failed};
 use kino_analyze::failure::{Earlier, Failure, earlier, failure, is_usual};
 use kino_analyze::log_lines::{LogLine, log_lines};
 use kino_analyze::tree::{Tree, trees};
@@ -64,7 +64,7 @@ impl Subject {
 }
 
 /// What was loaded to compare with.
-struct Loaded {
+struct ContrastTraces {
     traces: Vec<Arc<Trace>>,
     traces_left_out: u64,
 }
@@ -84,7 +84,12 @@ impl Engine {
 
     /// The newest traces with an execution of the same entry operation that began before this one ended; `None` where
     /// their durations show that nothing is unusual.
-    async fn likes(&self, snapshot: &Snapshot, own: TraceId, subject: &Subject) -> Result<Option<Loaded>, Problem> {
+    async fn likes(
+        &self,
+        snapshot: &Snapshot,
+        own: TraceId,
+        subject: &Subject,
+    ) -> Result<Option<ContrastTraces>, Problem> {
         let filter = TraceFilter {
             service: Some(subject.service.clone()),
             name: Some(subject.name.clone()),
@@ -114,7 +119,7 @@ impl Engine {
         let (mut traces, rest) = load::traces_within(snapshot, ids.into_iter(), spans_max).await?;
         let temporary = leave_out_temporary(&mut traces, &self.scratch());
         let traces_left_out = (beyond + rest.len() + temporary.len()) as u64;
-        Ok(Some(Loaded { traces, traces_left_out }))
+        Ok(Some(ContrastTraces { traces, traces_left_out }))
     }
 }
 
@@ -138,12 +143,12 @@ impl Unusual {
     }
 }
 
-fn unusual(trace: &Arc<Trace>, subject: &Subject, likes: &Loaded) -> Unusual {
+fn unusual(trace: &Arc<Trace>, subject: &Subject, likes: &ContrastTraces) -> Unusual {
     let own = Tree::new(trace);
     let trees = trees(&likes.traces);
-    let entry = Entry::Operation { service: Some(&subject.service), name: &subject.name };
+    let entry = EntrySpans::Operation { service: Some(&subject.service), name: &subject.name };
     let is_subject = |execution: &&Execution<'_, '_>| execution.span_id() == subject.span_id;
-    let all_here = executions(std::slice::from_ref(&own), Entry::Outermost);
+    let all_here = executions(std::slice::from_ref(&own), EntrySpans::Outermost);
     let Some(execution) = all_here.iter().find(is_subject) else { return Unusual::default() };
     // Those of the same trace are its like too, as the tests of one run are.
     let mut alike = executions(&trees, entry);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use kino_analyze::DetectorConfig;
 use kino_analyze::Finding;
 use kino_analyze::detect::{Neighbours, opens};
-use kino_analyze::execution::{Entry, Execution, command_of, executions, is_run, programs};
+use kino_analyze::execution::{EntrySpans, Execution, command_of, executions, is_run, programs};
 use kino_analyze::life::{self, KnownFinding, worktree_of};
 use kino_analyze::tree::{Tree, trees};
 use kino_model::{Trace, TraceId, names};
@@ -36,7 +36,7 @@ pub(super) fn operations_in(trace: &Trace, scratch: &Path) -> TraceOperations {
     let tree = Tree::new(trace);
     let has_open_root = tree.roots().iter().any(|root| tree.span(*root as usize).end.is_none());
     let is_whole = tree.missing_parents() == 0 && !has_open_root;
-    let found = executions(std::slice::from_ref(&tree), Entry::Outermost);
+    let found = executions(std::slice::from_ref(&tree), EntrySpans::Outermost);
     let whole = programs(std::slice::from_ref(&tree));
     let own = found.iter().filter(|execution| !is_run(execution.tree, execution.entry)).chain(&whole);
     let mut durations: BTreeMap<OperationKey, Durations> = BTreeMap::new();
@@ -79,7 +79,7 @@ pub(super) struct Evaluation {
 }
 
 /// What an evaluation found.
-pub(super) struct Outcome {
+pub(super) struct EvaluationOutcome {
     pub(super) key: OperationKey,
     pub(super) events: Vec<FindingEvent>,
     pub(super) stats: EvaluationStats,
@@ -87,7 +87,7 @@ pub(super) struct Outcome {
 
 impl Evaluation {
     /// Runs the detectors. Long work, for a thread that may block.
-    pub(super) fn run(self) -> Outcome {
+    pub(super) fn run(self) -> EvaluationOutcome {
         let trees = trees(&self.traces);
         let starts: HashMap<TraceId, i64> =
             self.traces.iter().filter_map(|trace| Some((trace.trace_id, trace.spans.first()?.start.0))).collect();
@@ -118,23 +118,23 @@ impl Evaluation {
             let config = if of_programs { &self.config.for_programs() } else { &*self.config };
             let outcomes = life::look(&executions, &known, config, &opens, settled);
             events.extend(outcomes.into_iter().map(|outcome| match outcome {
-                life::Outcome::Opened { finding, set, criteria } => {
+                life::FindingOutcome::Opened { finding, set, criteria } => {
                     FindingEvent::Opened(sighting(finding), set, criteria)
                 }
-                life::Outcome::Seen { finding, set, prevalence } => {
+                life::FindingOutcome::Seen { finding, set, prevalence } => {
                     FindingEvent::Seen(sighting(finding), set, prevalence)
                 }
-                life::Outcome::Clean { fingerprint, set } => FindingEvent::Clean(fingerprint, set),
-                life::Outcome::Gone { fingerprint, set } => FindingEvent::Gone(fingerprint, set),
+                life::FindingOutcome::Clean { fingerprint, set } => FindingEvent::Clean(fingerprint, set),
+                life::FindingOutcome::Gone { fingerprint, set } => FindingEvent::Gone(fingerprint, set),
             }));
         }
-        Outcome { key: self.key.clone(), events, stats }
+        EvaluationOutcome { key: self.key.clone(), events, stats }
     }
 
     /// Returns the operation's executions in the project, without temporary worktrees, by worktree.
     fn by_worktree<'t, 'a>(&self, trees: &'t [Tree<'a>]) -> BTreeMap<&'a str, Vec<Execution<'t, 'a>>> {
         let mut worktrees: BTreeMap<&str, Vec<Execution<'_, '_>>> = BTreeMap::new();
-        let outermost = executions(trees, Entry::Outermost);
+        let outermost = executions(trees, EntrySpans::Outermost);
         let own = outermost.into_iter().filter(|execution| !is_run(execution.tree, execution.entry));
         for execution in own.chain(programs(trees)) {
             let span = execution.tree.span(execution.entry);

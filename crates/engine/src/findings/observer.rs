@@ -15,9 +15,9 @@ use kino_model::{Trace, TraceId, UnixNanos};
 use kino_store::snapshot::{OperationFilter, Snapshot, TraceFiles, TraceFilter};
 use kino_wire::Problem;
 
-use super::evaluation::{Evaluation, Outcome, TraceOperations, operations_in};
+use super::evaluation::{Evaluation, EvaluationOutcome, TraceOperations, operations_in};
 use super::feed::Arrival;
-use super::operations::{OperationKey, Operations, WINDOW};
+use super::operations::{OperationKey, WINDOW, WatchedOperations};
 use super::trace_assembler::{Drained, Due, NewRows, TraceAssembler};
 use super::{EvaluationRequest, Findings, Incoming};
 use crate::error::OrProblem;
@@ -57,7 +57,7 @@ const OBSERVER: (&str, &str) = ("observer", "state");
 struct Observer {
     incoming: Incoming,
     traces: TraceAssembler,
-    operations: Operations,
+    operations: WatchedOperations,
     /// The files when the feed was last drained, before its arrivals could be in files; `None` while nothing waits, when
     /// they need not be pinned.
     files: Option<TraceFiles>,
@@ -82,7 +82,7 @@ pub(crate) fn start(observation: &Arc<Observation>, incoming: Incoming) {
     let observer = Observer {
         incoming,
         traces: TraceAssembler::default(),
-        operations: Operations::default(),
+        operations: WatchedOperations::default(),
         files: None,
         resumed: false,
         decayed: i64::MIN,
@@ -248,7 +248,7 @@ impl Observer {
             }
             let evaluated = evaluations.into_iter().map(|evaluation| offload(move || evaluation.run()));
             for outcome in try_join_all(evaluated).await.or_problem()? {
-                let Outcome { key, events, stats } = outcome;
+                let EvaluationOutcome { key, events, stats } = outcome;
                 spans += stats.spans;
                 let (written, removed) = findings.ledger().apply(&key, events, stats);
                 findings.commit(written, removed).await?;

@@ -44,7 +44,7 @@ pub(super) struct OperationKey {
 
 /// The window of an operation's newest executions, between its evaluations.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Watched {
+pub(super) struct WatchedOperation {
     /// Traces with its newest executions, the newest last.
     pub(super) recent: VecDeque<TraceId>,
     /// Those of them that no evaluation had yet.
@@ -67,7 +67,7 @@ pub(super) struct Watched {
     median: Option<i64>,
 }
 
-impl Watched {
+impl WatchedOperation {
     /// Returns the median of the newest durations, in nanoseconds.
     fn median(&mut self) -> i64 {
         let durations = &self.durations;
@@ -75,13 +75,13 @@ impl Watched {
     }
 }
 
-/// The operations that are watched.
+/// What the observer has of each operation, in memory alone.
 #[derive(Default)]
-pub(super) struct Operations {
-    watched: BTreeMap<OperationKey, Watched>,
+pub(super) struct WatchedOperations {
+    watched: BTreeMap<OperationKey, WatchedOperation>,
 }
 
-impl Operations {
+impl WatchedOperations {
     /// Adds the executions of an operation in one trace.
     pub(super) fn add(
         &mut self,
@@ -97,7 +97,7 @@ impl Operations {
                     self.watched.iter().min_by_key(|(_, watched)| watched.evaluated).map(|(key, _)| key.clone());
                 oldest.and_then(|key| self.watched.remove(&key));
             }
-            self.watched.insert(key.clone(), Watched::default());
+            self.watched.insert(key.clone(), WatchedOperation::default());
         }
         let Some(watched) = self.watched.get_mut(key) else { return };
         if watched.fresh.is_empty() {
@@ -148,7 +148,7 @@ impl Operations {
         Neighbours { medians: others.map(|(_, watched)| watched.median()).collect() }
     }
 
-    pub(super) fn get(&mut self, key: &OperationKey) -> Option<&mut Watched> {
+    pub(super) fn get(&mut self, key: &OperationKey) -> Option<&mut WatchedOperation> {
         self.watched.get_mut(key)
     }
 

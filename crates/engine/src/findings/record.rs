@@ -44,7 +44,7 @@ pub(crate) struct FindingRecord {
 
 /// What findings that one repair would take along have in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Cause<'f> {
+pub(super) struct RepairKey<'f> {
     project: Option<&'f str>,
     service: &'f str,
     code: Code,
@@ -200,12 +200,12 @@ impl FindingRecord {
 
     /// Returns what it has in common with findings in other operations that one repair would take along: the same repeated
     /// calls, made at the same place as far as that is known, or the same exception. `None` for other kinds of findings.
-    pub(super) fn cause(&self) -> Option<Cause<'_>> {
+    pub(super) fn cause(&self) -> Option<RepairKey<'_>> {
         let Finding { code, fingerprint, subject, location, .. } = &self.finding;
         let repeats = matches!(code, Code::NPlusOne | Code::RepeatedIdenticalCall);
         // The fingerprint of an exception names its place; what raised it on the way matters to none.
         let is_exception = *code == Code::ErrorCluster;
-        (repeats || is_exception).then(|| Cause {
+        (repeats || is_exception).then(|| RepairKey {
             project: self.project.as_deref(),
             service: &self.entry.service,
             code: *code,

@@ -25,14 +25,14 @@ const QUIET_IN_PARTS: Duration = Duration::from_secs(10);
 /// Traces that wait.
 #[derive(Default)]
 pub(super) struct TraceAssembler {
-    waiting: HashMap<TraceId, Waiting>,
+    waiting: HashMap<TraceId, WaitingTrace>,
     oversized: BTreeSet<TraceId>,
     cache: BatchCache,
 }
 
 /// One trace that waits. Times are monotonic nanoseconds.
 #[derive(Clone, Debug)]
-struct Waiting {
+struct WaitingTrace {
     rows: u32,
     last: u64,
     due: u64,
@@ -72,7 +72,7 @@ pub(super) struct Due {
     pub(super) stored: Vec<TraceId>,
 }
 
-impl Waiting {
+impl WaitingTrace {
     fn is_due(&self, now: u64) -> bool {
         self.settled || self.due <= now
     }
@@ -121,7 +121,7 @@ impl TraceAssembler {
         }
         self.cache.add(id, batch, is_in_files);
         let due = at.saturating_add(QUIET.as_nanos() as u64);
-        let first = || Waiting { rows: 0, last: at, due, project: None, settled: false };
+        let first = || WaitingTrace { rows: 0, last: at, due, project: None, settled: false };
         let waiting = self.waiting.entry(id).or_insert_with(first);
         waiting.rows = waiting.rows.saturating_add(rows);
         (waiting.last, waiting.due, waiting.settled) = (at, due, false);
@@ -229,7 +229,7 @@ impl TraceAssembler {
         self.waiting.len()
     }
 
-    fn remove(&mut self, id: TraceId) -> Option<Waiting> {
+    fn remove(&mut self, id: TraceId) -> Option<WaitingTrace> {
         let waiting = self.waiting.remove(&id)?;
         self.cache.finish(id);
         Some(waiting)

@@ -18,7 +18,7 @@ const RECORDS_MAX: usize = 2_048;
 const ROWS_AT_ONCE: usize = 8_192;
 
 /// An `ExportTraceServiceRequest` or `ExportLogsServiceRequest` in protobuf.
-pub(super) struct Request {
+pub(super) struct ForwardRequest {
     pub(super) signal: Signal,
     pub(super) body: Vec<u8>,
     /// Spans or log records in it.
@@ -28,7 +28,7 @@ pub(super) struct Request {
 /// The requests that a piece of the log makes.
 #[derive(Default)]
 pub(super) struct Requests {
-    pub(super) requests: Vec<Request>,
+    pub(super) requests: Vec<ForwardRequest>,
     pub(super) unsent: Unsent,
 }
 
@@ -82,7 +82,7 @@ impl Requests {
             let rest = spans.split_off(spans.len().min(RECORDS_MAX));
             let too_large =
                 split(spans, &|spans| otlp::encode_traces(spans, Encoding::Protobuf), &mut |body, records| {
-                    self.requests.push(Request { signal: Signal::Traces, body, records });
+                    self.requests.push(ForwardRequest { signal: Signal::Traces, body, records });
                 });
             self.unsent.large_spans += too_large;
             *spans = rest;
@@ -93,7 +93,7 @@ impl Requests {
         while logs.len() >= least {
             let rest = logs.split_off(logs.len().min(RECORDS_MAX));
             let too_large = split(logs, &|logs| otlp::encode_logs(logs, Encoding::Protobuf), &mut |body, records| {
-                self.requests.push(Request { signal: Signal::Logs, body, records });
+                self.requests.push(ForwardRequest { signal: Signal::Logs, body, records });
             });
             self.unsent.large_log_records += too_large;
             *logs = rest;

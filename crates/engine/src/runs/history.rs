@@ -13,7 +13,7 @@ use kino_model::{RunId, Trace, names};
 use kino_wire::Problem;
 use serde::{Deserialize, Serialize};
 
-use super::{Record, RunRecords};
+use super::{RunRecord, RunRecords};
 
 /// Operations of a run whose locations are stored.
 const LOCATIONS_MAX: usize = 200;
@@ -73,7 +73,7 @@ impl RunRecords {
         commands.sort_unstable();
         commands.dedup();
         let [(command, project)] = commands[..] else { return Ok(History::default()) };
-        let is_alike = |record: &&Record| &record.command == command && &record.code.project == project;
+        let is_alike = |record: &&RunRecord| &record.command == command && &record.code.project == project;
         let others = records.iter().filter(is_alike).filter(|record| !runs.contains(&record.run_id));
         self.learn(others).await
     }
@@ -86,7 +86,7 @@ impl RunRecords {
         others_than: &BTreeSet<RunId>,
     ) -> Result<History, Problem> {
         let records = self.all().await?;
-        let is_alike = |record: &&Record| {
+        let is_alike = |record: &&RunRecord| {
             record.command == command
                 && record.code.project.as_deref() == project
                 && !others_than.contains(&record.run_id)
@@ -94,7 +94,7 @@ impl RunRecords {
         self.learn(records.iter().filter(is_alike)).await
     }
 
-    async fn learn<'r>(&self, records: impl Iterator<Item = &'r Record>) -> Result<History, Problem> {
+    async fn learn<'r>(&self, records: impl Iterator<Item = &'r RunRecord>) -> Result<History, Problem> {
         let mut by_state: BTreeMap<&str, BTreeMap<Timed, Vec<Located>>> = BTreeMap::new();
         for record in records.filter(|record| record.has_ended() && !record.failed()).take(RUNS_MAX) {
             let Some(state) = record.code.code_state.as_deref() else { continue };

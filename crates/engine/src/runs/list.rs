@@ -4,7 +4,7 @@ use kino_model::RunId;
 use kino_wire::Problem;
 use kino_wire::run::{DEFAULT_RUNS, MAX_RUNS, RunItem, Runs, RunsQuestion};
 
-use super::Record;
+use super::RunRecord;
 use super::records::RUNS_MAX;
 use crate::error::OrProblem;
 use crate::limit::limit;
@@ -15,7 +15,7 @@ impl Engine {
     pub(crate) async fn runs(&self, question: RunsQuestion) -> Result<Runs, Problem> {
         let limit = limit(question.limit, DEFAULT_RUNS, MAX_RUNS)?;
         let project = scope::project(&question.scope);
-        let after = question.cursor.as_deref().map(Place::parse).transpose()?;
+        let after = question.cursor.as_deref().map(RunCursor::parse).transpose()?;
         let mut runs = self.inner.runs.all().await?;
         let older_not_read = runs.len() >= RUNS_MAX;
         runs.retain(|run| {
@@ -26,12 +26,12 @@ impl Engine {
                 && (!question.failed || run.has_ended() && run.failed())
                 && question.since_unix_nanos.is_none_or(|since| start >= since)
                 && question.until_unix_nanos.is_none_or(|until| start < until)
-                && after.is_none_or(|after| Place::of(run) > after)
+                && after.is_none_or(|after| RunCursor::of(run) > after)
         });
-        runs.sort_unstable_by_key(Place::of);
+        runs.sort_unstable_by_key(RunCursor::of);
         let left_out = runs.len().saturating_sub(limit) as u64;
         runs.truncate(limit);
-        let cursor = runs.last().filter(|_| left_out > 0).map(|run| Place::of(run).cursor());
+        let cursor = runs.last().filter(|_| left_out > 0).map(|run| RunCursor::of(run).cursor());
         let items = offload(move || runs.into_iter().map(item).collect()).await.or_problem()?;
         Ok(Runs { schema: Runs::SCHEMA.to_owned(), items, left_out, cursor, older_not_read })
     }
@@ -39,10 +39,10 @@ impl Engine {
 
 /// Where a run is in the list: the newest first; of two that started together, by id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Place(std::cmp::Reverse<i64>, RunId);
+struct RunCursor(std::cmp::Reverse<i64>, RunId);
 
-impl Place {
-    fn of(run: &Record) -> Self {
+impl RunCursor {
+    fn of(run: &RunRecord) -> Self {
         Self(std::cmp::Reverse(run.start_unix_nanos), run.run_id)
     }
 
@@ -58,7 +58,7 @@ impl Place {
     }
 }
 
-fn item(record: Record) -> RunItem {
+fn item(record: RunRecord) -> RunItem {
     RunItem {
         duration_nanos: record.end_unix_nanos.map(|end| end.saturating_sub(record.start_unix_nanos)),
         lost: record.is_lost(),

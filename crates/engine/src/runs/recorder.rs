@@ -23,7 +23,7 @@ pub(super) struct Process {
 
 /// What the system knows of a process id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Seen {
+enum ProcessState {
     /// A process, with its start.
     Running(Option<u64>),
     /// None, or one that has ended and was not waited for.
@@ -37,15 +37,15 @@ impl Process {
             return None;
         }
         match seen(recorder.pid) {
-            Seen::Running(started) => Some(Self { pid: recorder.pid, started, boot: boot() }),
+            ProcessState::Running(started) => Some(Self { pid: recorder.pid, started, boot: boot() }),
             // As of a run that waited in files: what is known is that it is gone.
-            Seen::Gone => Some(Self { pid: recorder.pid, started: None, boot: None }),
+            ProcessState::Gone => Some(Self { pid: recorder.pid, started: None, boot: None }),
         }
     }
 
     /// Whether it has ended.
     pub(super) fn is_gone(&self) -> bool {
-        boot() != self.boot || seen(self.pid) != Seen::Running(self.started)
+        boot() != self.boot || seen(self.pid) != ProcessState::Running(self.started)
     }
 }
 
@@ -58,28 +58,28 @@ fn boot() -> Option<String> {
     fs::read_to_string("/proc/sys/kernel/random/boot_id").ok().map(|id| id.trim().to_owned())
 }
 
-fn seen(pid: u32) -> Seen {
+fn seen(pid: u32) -> ProcessState {
     match fs::read_to_string(format!("/proc/{pid}/stat")) {
         Ok(stat) => of_stat(&stat),
         Err(error) if error.kind() == ErrorKind::NotFound && fs::exists("/proc/self/stat").unwrap_or(false) => {
-            Seen::Gone
+            ProcessState::Gone
         }
         Err(_) => {
             let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
             let is_gone = pid.is_none_or(|pid| test_kill_process(pid) == Err(Errno::SRCH));
-            if is_gone { Seen::Gone } else { Seen::Running(None) }
+            if is_gone { ProcessState::Gone } else { ProcessState::Running(None) }
         }
     }
 }
 
 /// Reads `/proc/PID/stat` (proc(5)): the program's name is in parentheses and may hold any character.
-fn of_stat(stat: &str) -> Seen {
+fn of_stat(stat: &str) -> ProcessState {
     /// The start, of the fields behind the name.
     const START: usize = 19;
     let fields: Vec<&str> = stat.rsplit_once(')').map_or(stat, |(_, rest)| rest).split_whitespace().collect();
     match fields.first() {
-        None | Some(&("Z" | "X" | "x")) => Seen::Gone,
-        Some(_) => Seen::Running(fields.get(START).and_then(|start| start.parse().ok())),
+        None | Some(&("Z" | "X" | "x")) => ProcessState::Gone,
+        Some(_) => ProcessState::Running(fields.get(START).and_then(|start| start.parse().ok())),
     }
 }
 
@@ -112,9 +112,9 @@ mod tests {
         let stat = |name: &str, state: &str| {
             format!("7 ({name}) {state} {}", (4..=22).map(|n| n.to_string()).collect::<Vec<_>>().join(" "))
         };
-        assert_eq!(of_stat(&stat("kino", "S")), Seen::Running(Some(22)));
-        assert_eq!(of_stat(&stat("a) Z 9 (b", "R")), Seen::Running(Some(22)));
-        assert_eq!(of_stat(&stat("kino", "Z")), Seen::Gone);
-        assert_eq!(of_stat(""), Seen::Gone);
+        assert_eq!(of_stat(&stat("kino", "S")), ProcessState::Running(Some(22)));
+        assert_eq!(of_stat(&stat("a) Z 9 (b", "R")), ProcessState::Running(Some(22)));
+        assert_eq!(of_stat(&stat("kino", "Z")), ProcessState::Gone);
+        assert_eq!(of_stat(""), ProcessState::Gone);
     }
 }

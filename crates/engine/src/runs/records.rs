@@ -28,7 +28,7 @@ const PRUNED_AT_ONCE: usize = 1_000;
 
 /// What the store keeps of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Record {
+pub(crate) struct RunRecord {
     pub(crate) run_id: RunId,
     pub(crate) trace_id: TraceId,
     pub(super) span_id: SpanId,
@@ -73,7 +73,7 @@ pub(crate) struct Record {
     pub(crate) lines: Option<RunLines>,
 }
 
-impl Record {
+impl RunRecord {
     /// Whether its command has come to an end.
     pub(crate) fn has_ended(&self) -> bool {
         self.end_unix_nanos.is_some()
@@ -98,7 +98,7 @@ impl Record {
 /// The records of runs. Clones share them.
 #[derive(Clone, Debug)]
 pub(crate) struct RunRecords {
-    runs: Documents<Record>,
+    runs: Documents<RunRecord>,
     pub(crate) locations: Documents<Vec<Location>>,
 }
 
@@ -124,7 +124,7 @@ impl RunRecords {
 
     /// Returns the runs whose id begins so, at most [`MATCHES_MAX`].
     pub(crate) async fn beginning(&self, prefix: &Prefix) -> Result<Vec<Target>, Problem> {
-        let target = |run: Record| Target {
+        let target = |run: RunRecord| Target {
             kind: TargetKind::Run,
             id: run.run_id.to_string(),
             name: run.command.join(" "),
@@ -139,7 +139,7 @@ impl RunRecords {
     }
 
     /// The records of those of these ids that name runs which `kino run` recorded.
-    pub(crate) async fn of<'a>(&self, ids: impl Iterator<Item = &'a str>) -> Result<Vec<Record>, Problem> {
+    pub(crate) async fn of<'a>(&self, ids: impl Iterator<Item = &'a str>) -> Result<Vec<RunRecord>, Problem> {
         let ids: BTreeSet<RunId> = ids.filter_map(|id| id.parse().ok()).collect();
         if ids.len() > LOOKED_UP_MAX {
             let mut known = self.all().await?;
@@ -154,7 +154,7 @@ impl RunRecords {
     }
 
     /// All runs, the newest first.
-    pub(crate) async fn all(&self) -> Result<Vec<Record>, Problem> {
+    pub(crate) async fn all(&self) -> Result<Vec<RunRecord>, Problem> {
         let mut runs = self.runs.newest(RUNS_MAX).await?;
         runs.sort_by_key(|run| std::cmp::Reverse(run.start_unix_nanos));
         Ok(runs)
@@ -199,12 +199,12 @@ impl RunRecords {
     }
 
     /// Returns the run with this id.
-    pub(crate) async fn get(&self, id: &str) -> Result<Option<Record>, Problem> {
+    pub(crate) async fn get(&self, id: &str) -> Result<Option<RunRecord>, Problem> {
         self.runs.get(id).await
     }
 
     /// Changes the record of a run, where there is one. Another change of it at the same time may be lost.
-    pub(crate) async fn change(&self, id: RunId, change: impl FnOnce(&mut Record)) -> Result<(), Problem> {
+    pub(crate) async fn change(&self, id: RunId, change: impl FnOnce(&mut RunRecord)) -> Result<(), Problem> {
         if let Some(mut record) = self.get(&id.to_string()).await? {
             change(&mut record);
             self.put(&record).await?;
@@ -213,7 +213,7 @@ impl RunRecords {
     }
 
     /// Keeps a run.
-    pub(crate) async fn put(&self, run: &Record) -> Result<(), Problem> {
+    pub(crate) async fn put(&self, run: &RunRecord) -> Result<(), Problem> {
         self.runs.put(&run.run_id.to_string(), run).await
     }
 }

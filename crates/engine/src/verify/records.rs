@@ -8,7 +8,7 @@ use kino_wire::Problem;
 use kino_wire::ask::{Target, TargetKind};
 use kino_wire::verify::{HEARTBEAT_SECONDS, VerifyState};
 
-use super::Record;
+use super::VerificationRecord;
 use crate::documents::Documents;
 use crate::resolve::{self, MATCHES_MAX, Prefix, repeated};
 
@@ -27,7 +27,7 @@ const SILENCE_MAX_NANOS: i64 = 6 * HEARTBEAT_SECONDS as i64 * 1_000_000_000;
 /// The records of verifications. Clones share them.
 #[derive(Clone, Debug)]
 pub(crate) struct VerificationRecords {
-    documents: Documents<Record>,
+    documents: Documents<VerificationRecord>,
     clock: Arc<dyn Clock>,
 }
 
@@ -37,7 +37,7 @@ impl VerificationRecords {
     }
 
     /// Returns the verification with this id, or the only one whose id begins so.
-    pub(super) async fn get(&self, id: &str) -> Result<Record, Problem> {
+    pub(super) async fn get(&self, id: &str) -> Result<VerificationRecord, Problem> {
         if let Some(record) = self.documents.get(id).await? {
             return Ok(self.alive(record));
         }
@@ -58,13 +58,13 @@ impl VerificationRecords {
     }
 
     /// All verifications, last changed first.
-    pub(super) async fn all(&self) -> Result<Vec<Record>, Problem> {
+    pub(super) async fn all(&self) -> Result<Vec<VerificationRecord>, Problem> {
         let records = self.documents.newest(RECORDS_MAX).await?;
         Ok(records.into_iter().map(|record| self.alive(record)).collect())
     }
 
     /// A record whose executing process has not been heard of for long is not running any more.
-    fn alive(&self, mut record: Record) -> Record {
+    fn alive(&self, mut record: VerificationRecord) -> VerificationRecord {
         let silence = self.clock.now().0.saturating_sub(record.heard_unix_nanos);
         if record.verify.state == VerifyState::Running && silence > SILENCE_MAX_NANOS {
             record.fail(
@@ -76,7 +76,7 @@ impl VerificationRecords {
     }
 
     /// Keeps a verification.
-    pub(super) async fn put(&self, record: &Record) -> Result<(), Problem> {
+    pub(super) async fn put(&self, record: &VerificationRecord) -> Result<(), Problem> {
         self.documents.put(&record.verify.id.to_string(), record).await
     }
 
@@ -119,7 +119,7 @@ impl VerificationRecords {
     }
 }
 
-fn target(record: &Record) -> Target {
+fn target(record: &VerificationRecord) -> Target {
     Target {
         kind: TargetKind::Verification,
         id: record.verify.id.to_string(),

@@ -29,7 +29,7 @@ pub fn decode(body: &[u8], limits: &Limits) -> Result<Decoded, Undecodable> {
 }
 
 pub(crate) fn harvest(body: &[u8], limits: &Limits) -> Result<Harvest, Undecodable> {
-    let document: Document = serde_json::from_slice(body)
+    let document: JaegerDocument = serde_json::from_slice(body)
         .map_err(|error| Undecodable { expected: "Jaeger JSON", problem: error.to_string() })?;
     let mut judge = Judge::new(limits);
     let mut harvest = Harvest::default();
@@ -48,7 +48,7 @@ pub(crate) fn harvest(body: &[u8], limits: &Limits) -> Result<Harvest, Undecodab
 }
 
 #[derive(Deserialize)]
-struct Document {
+struct JaegerDocument {
     data: Vec<JaegerTrace>,
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use kino_model::{Resource, Span, SpanId, SpanKind, TraceId, UnixNanos, Value, thin_vec};
 use sha2::{Digest, Sha256};
 
-use crate::reports::{Place, junit};
+use crate::reports::{ReportContext, junit};
 use crate::{Harvest, Limits, Undecodable};
 
 /// What a report is called that does not name itself.
@@ -27,7 +27,7 @@ pub(crate) fn harvest(body: &[u8], limits: &Limits) -> Result<Harvest, Undecodab
     let attributes = thin_vec![("service.name".into(), Value::from(name))];
     let resource = Arc::new(Resource { attributes, ..Resource::default() });
     let start = said.unwrap_or(limits.now.0);
-    let place = Place {
+    let place = ReportContext {
         trace_id,
         parent,
         resource: Arc::clone(&resource),

@@ -20,7 +20,7 @@ use crate::{Harvest, Limits, Undecodable};
 /// Decodes an `ExportTraceServiceRequest`.
 pub(super) fn traces(body: &[u8], limits: &Limits) -> Result<Harvest, Undecodable> {
     let request: TracesRequest = read(body)?;
-    let mut writer = Writer::new(limits);
+    let mut writer = HarvestWriter::new(limits);
     for group in request.resource_spans {
         let resource = Arc::new(group.resource.with_schema(group.schema_url, &mut writer));
         for scoped in group.scope_spans {
@@ -36,7 +36,7 @@ pub(super) fn traces(body: &[u8], limits: &Limits) -> Result<Harvest, Undecodabl
 /// Decodes an `ExportLogsServiceRequest`.
 pub(super) fn logs(body: &[u8], limits: &Limits) -> Result<Harvest, Undecodable> {
     let request: LogsRequest = read(body)?;
-    let mut writer = Writer::new(limits);
+    let mut writer = HarvestWriter::new(limits);
     for group in request.resource_logs {
         let resource = Arc::new(group.resource.with_schema(group.schema_url, &mut writer));
         for scoped in group.scope_logs {
@@ -237,7 +237,7 @@ struct JsonResource {
 }
 
 impl JsonResource {
-    fn with_schema(self, schema_url: Text, writer: &mut Writer<'_>) -> Resource {
+    fn with_schema(self, schema_url: Text, writer: &mut HarvestWriter<'_>) -> Resource {
         let (attributes, dropped_attributes_count) = writer.attributes(self.attributes, self.dropped_attributes_count);
         Resource { attributes, dropped_attributes_count, schema_url }
     }
@@ -255,7 +255,7 @@ struct JsonScope {
 }
 
 impl JsonScope {
-    fn with_schema(self, schema_url: Text, writer: &mut Writer<'_>) -> Scope {
+    fn with_schema(self, schema_url: Text, writer: &mut HarvestWriter<'_>) -> Scope {
         let (attributes, dropped_attributes_count) = writer.attributes(self.attributes, self.dropped_attributes_count);
         Scope { name: self.name, version: self.version, attributes, dropped_attributes_count, schema_url }
     }
@@ -381,12 +381,12 @@ fn messages<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> 
     Ok(messages.into_iter().map(|message| message.0).collect())
 }
 
-struct Writer<'l> {
+struct HarvestWriter<'l> {
     judge: Judge<'l>,
     harvest: Harvest,
 }
 
-impl<'l> Writer<'l> {
+impl<'l> HarvestWriter<'l> {
     fn new(limits: &'l Limits) -> Self {
         Self { judge: Judge::new(limits), harvest: Harvest::default() }
     }

@@ -15,7 +15,7 @@ use std::collections::HashMap;
 
 use kino_model::test_case::Outcome;
 
-use super::{Failure, Report, TestCase};
+use super::{Report, TestCase, TestFailure};
 
 /// Bytes of what a failed test printed.
 const PRINTED_BYTES_MAX: usize = 64 << 10;
@@ -67,7 +67,7 @@ struct Reading {
     /// Binaries named in the same text.
     suites: Vec<String>,
     /// What failed tests printed, by their block and name.
-    printed: HashMap<(usize, String), Failure>,
+    printed: HashMap<(usize, String), TestFailure>,
     /// The failed test whose output is being read.
     printing: Option<String>,
 }
@@ -100,7 +100,7 @@ impl Reading {
     }
 }
 
-impl Failure {
+impl TestFailure {
     /// Adds a line of what a test printed; of a panic the first line of the message is the reason.
     fn note(&mut self, line: &str) {
         let after_panic = self.stack.lines().last().is_some_and(|last| last.contains(" panicked at "));

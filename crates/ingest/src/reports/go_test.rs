@@ -16,7 +16,7 @@ use kino_model::test_case::Outcome;
 use serde::Deserialize;
 
 use super::cargo_test::plain;
-use super::{Failure, Report, TestCase, junit, seconds};
+use super::{Report, TestCase, TestFailure, junit, seconds};
 
 /// Bytes of what one test printed.
 const PRINTED_BYTES_MAX: usize = 64 << 10;
@@ -100,10 +100,10 @@ fn add(text: &mut String, more: &str) {
 }
 
 /// The reason is the first line that a test logged itself: `add_test.go:9: want 3`.
-fn failure(text: &str) -> Failure {
+fn failure(text: &str) -> TestFailure {
     let is_own = |line: &&str| !line.is_empty() && !line.starts_with("===") && !line.starts_with("---");
     let message = text.lines().map(str::trim).find(is_own).unwrap_or_default().to_owned();
-    Failure { kind: String::new(), message, stack: text.trim_end().to_owned() }
+    TestFailure { kind: String::new(), message, stack: text.trim_end().to_owned() }
 }
 
 /// Tests of a package whose name is not known yet: it comes after them.

@@ -20,7 +20,7 @@ use quick_xml::XmlVersion;
 use quick_xml::events::{BytesRef, BytesStart, Event};
 use quick_xml::reader::Reader;
 
-use super::{Failure, Report, TestCase, seconds};
+use super::{Report, TestCase, TestFailure, seconds};
 use crate::{Limits, Undecodable};
 
 /// Suites in each other whose names are remembered; deeper ones count as the innermost of these.
@@ -132,7 +132,7 @@ struct Suite {
 /// Something that is said about a test.
 struct Reason {
     element: Element,
-    failure: Failure,
+    failure: TestFailure,
     time: Option<i64>,
 }
 
@@ -229,7 +229,7 @@ impl Reading {
                 .add("reason_left_out", || format!("a test says more than {REASONS_MAX} times how it ended"));
             return;
         }
-        let failure = Failure {
+        let failure = TestFailure {
             kind: attribute(element, "type").unwrap_or_default(),
             message: attribute(element, "message").unwrap_or_default(),
             stack: String::new(),

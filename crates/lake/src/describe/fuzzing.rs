@@ -211,9 +211,10 @@ mod tests {
     fn a_value_beyond_its_pack_or_too_long_is_damage() {
         let row = pack(b"values");
         assert!(read_manifest(&describe_pack(HOME, &row).unwrap(), HOME, ID).is_ok());
-        for spoil in
-            [|place: &mut blobs::Place| place.offset = u64::MAX, |place: &mut blobs::Place| place.raw_length = u64::MAX]
-        {
+        for spoil in [
+            |place: &mut blobs::BlobLocation| place.offset = u64::MAX,
+            |place: &mut blobs::BlobLocation| place.raw_length = u64::MAX,
+        ] {
             let mut row = row.clone();
             row.blobs.values_mut().for_each(spoil);
             assert!(read_manifest(&describe_pack(HOME, &row).unwrap(), HOME, ID).is_err());

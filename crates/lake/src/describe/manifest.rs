@@ -7,7 +7,7 @@ use kino_model::{BlobHash, UnixNanos};
 use serde::{Deserialize, Serialize};
 
 use super::sealed::{self, BadDescription, VERSION};
-use crate::blobs::{BLOB_BYTES_MAX, Place};
+use crate::blobs::{BLOB_BYTES_MAX, BlobLocation};
 use crate::entry::{GroupRow, PackRow};
 use crate::group::{BlockSums, FileEntry, FileMeta, GroupId, GroupMeta, LakeTable};
 use crate::paths::{file_path, pack_path};
@@ -36,13 +36,13 @@ struct Head {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum What {
-    Group(Group),
+    Group(GroupLine),
     Pack(Pack),
 }
 
 /// [`GroupMeta`]; its filter and its split traces are the tail.
 #[derive(Serialize, Deserialize)]
-struct Group {
+struct GroupLine {
     arrival: [i64; 2],
     start: [i64; 2],
     spans: u64,
@@ -86,7 +86,7 @@ pub fn describe_group(home: u64, row: &GroupRow) -> Result<Bytes, serde_json::Er
         schema_version: meta.schema_version,
         checksum: meta.checksum,
     };
-    let group = Group {
+    let group = GroupLine {
         arrival: [meta.arrival_min.0, meta.arrival_max.0],
         start: [meta.start_min.0, meta.start_max.0],
         spans: meta.spans,
@@ -162,7 +162,7 @@ pub fn read_manifest(bytes: &[u8], home: u64, id: GroupId) -> Result<Described, 
         What::Pack(pack) => {
             let mut blobs = BTreeMap::new();
             for (name, offset, length, raw_length) in &pack.blobs {
-                let place = Place { pack: id, offset: *offset, length: *length, raw_length: *raw_length };
+                let place = BlobLocation { pack: id, offset: *offset, length: *length, raw_length: *raw_length };
                 let is_within = offset.checked_add(*length).is_some_and(|end| end <= pack.bytes);
                 if !is_within || *raw_length > BLOB_BYTES_MAX as u64 {
                     return Err(BadDescription::Damaged);

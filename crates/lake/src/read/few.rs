@@ -62,7 +62,7 @@ impl<'a> FewRows<'a> {
         RowSelection::from_consecutive_ranges(self.runs.iter().cloned(), RowGroups::num_rows(self))
     }
 
-    fn column(&self, leaf: usize) -> Result<Column> {
+    fn column(&self, leaf: usize) -> Result<ColumnPages> {
         let chunk = self.metadata.row_group(self.group).column(leaf);
         let pages = self.metadata.offset_index().and_then(|offsets| offsets.get(self.group)?.get(leaf));
         let pages = pages.map(|pages| pages.page_locations().as_slice()).unwrap_or_default();
@@ -75,7 +75,7 @@ impl<'a> FewRows<'a> {
             RowGroups::num_rows(self),
             Some(places(pages, &self.runs)),
         )?;
-        Ok(Column { pages, zstd: is_zstd.then(|| Arc::clone(&self.zstd)) })
+        Ok(ColumnPages { pages, zstd: is_zstd.then(|| Arc::clone(&self.zstd)) })
     }
 }
 
@@ -143,7 +143,7 @@ fn uncompressed(chunk: &ColumnChunkMetaData) -> Result<ColumnChunkMetaData> {
 }
 
 /// The one column chunk there is.
-struct One(Option<Column>);
+struct One(Option<ColumnPages>);
 
 impl Iterator for One {
     type Item = Result<Box<dyn PageReader>>;
@@ -156,12 +156,12 @@ impl Iterator for One {
 impl PageIterator for One {}
 
 /// The pages of a column, unpacked with what the columns share.
-struct Column {
+struct ColumnPages {
     pages: SerializedPageReader<Pieces>,
     zstd: Option<Arc<Mutex<Decompressor<'static>>>>,
 }
 
-impl Iterator for Column {
+impl Iterator for ColumnPages {
     type Item = Result<Page>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -169,7 +169,7 @@ impl Iterator for Column {
     }
 }
 
-impl PageReader for Column {
+impl PageReader for ColumnPages {
     fn get_next_page(&mut self) -> Result<Option<Page>> {
         let Some(mut page) = self.pages.get_next_page()? else { return Ok(None) };
         let Some(zstd) = &self.zstd else { return Ok(Some(page)) };
@@ -237,7 +237,7 @@ mod tests {
     use parquet::schema::types::ColumnPath;
     use proptest::prelude::*;
 
-    use super::super::ranged::Part;
+    use super::super::ranged::RowGroupRows;
     use super::*;
 
     /// Two row groups of small pages: numbers, texts with and without a dictionary, nulls, lists that span rows unevenly.
@@ -296,7 +296,7 @@ mod tests {
                 .build()
                 .expect("a reader");
             let expected: Vec<RecordBatch> = expected.map(|batch| batch.expect("rows")).collect();
-            let part = Part { group, selection: Some(selection) };
+            let part = RowGroupRows { group, selection: Some(selection) };
             let read = part.decode(&pieces, &metadata, &ProjectionMask::all()).expect("rows");
             prop_assert_eq!(read, expected, "scattered: {}", scattered);
         }

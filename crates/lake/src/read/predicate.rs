@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, BooleanArray, RecordBatch};
-use kino_model::columns::{Column, Kind, promoted_resource_column, promoted_span_column};
+use kino_model::columns::{Column, ColumnKind, promoted_resource_column, promoted_span_column};
 use kino_model::{Resource, Text, Value};
 
 use super::{LakeReader, ReadError};
@@ -32,7 +32,7 @@ pub struct SpanTest {
 pub struct AttributeTest {
     /// All spellings of the asked key.
     spellings: Vec<String>,
-    column: Option<(&'static str, Kind)>,
+    column: Option<(&'static str, ColumnKind)>,
     value: String,
 }
 
@@ -74,8 +74,8 @@ impl AttributeTest {
             let distinct = reader.distinct(file, name, name).await?;
             let number = self.value.parse::<i64>().ok().map(i64::to_le_bytes);
             let may = match kind {
-                Kind::Int => distinct.may(|stored| number.is_some_and(|number| stored == number)),
-                Kind::Bool => true,
+                ColumnKind::Int => distinct.may(|stored| number.is_some_and(|number| stored == number)),
+                ColumnKind::Bool => true,
                 _ => distinct.may(|stored| stored == value),
             };
             if may {
@@ -114,16 +114,16 @@ impl AttributeTest {
         self.mark_resource(spans, passed);
     }
 
-    fn mark_column(&self, spans: &RecordBatch, name: &str, kind: Kind, passed: &mut [bool]) {
+    fn mark_column(&self, spans: &RecordBatch, name: &str, kind: ColumnKind, passed: &mut [bool]) {
         match kind {
-            Kind::Int => {
+            ColumnKind::Int => {
                 let wanted = self.value.parse::<i64>().ok().filter(|number| number.to_string() == self.value);
                 if let (Some(wanted), Some(column)) = (wanted, int64(spans, name)) {
                     let equal = |row: usize| column.is_valid(row) && column.value(row) == wanted;
                     passed.iter_mut().enumerate().for_each(|(row, passed)| *passed |= equal(row));
                 }
             }
-            Kind::Bool => {
+            ColumnKind::Bool => {
                 let wanted = self.value.parse::<bool>().ok();
                 let column = spans.column_by_name(name).and_then(|column| column.as_boolean_opt());
                 if let (Some(wanted), Some(column)) = (wanted, column) {

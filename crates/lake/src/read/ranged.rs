@@ -25,15 +25,15 @@ const GAP_BYTES_MAX: u64 = 8 << 10;
 /// Decoding up to this many rows takes less than handing the work to another thread under load.
 const INLINE_ROWS_MAX: usize = 2 * 1_024;
 
-/// Rows of one row group.
+/// Which rows are read of one row group.
 #[derive(Clone, Debug)]
-pub(super) struct Part {
+pub(super) struct RowGroupRows {
     pub(super) group: usize,
     /// `None` for all its rows.
     pub(super) selection: Option<RowSelection>,
 }
 
-impl Part {
+impl RowGroupRows {
     /// How many rows it asks for.
     pub(super) fn rows(&self, metadata: &ParquetMetaData) -> usize {
         let all = || metadata.row_group(self.group).num_rows() as usize;

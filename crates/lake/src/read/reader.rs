@@ -22,8 +22,8 @@ use super::ReadError;
 use super::distinct::{self, Distinct};
 use super::files::{Files, Object};
 use super::pieces::Pieces;
-use super::ranged::{Part, beside};
-use crate::attribute_filter::{ATTRIBUTE_FILTER_KEY, Pair, Place};
+use super::ranged::{RowGroupRows, beside};
+use crate::attribute_filter::{ATTRIBUTE_FILTER_KEY, FilterLayout, Pair};
 use crate::cache::Cache;
 use crate::columns::{ids, trace_id_at};
 use crate::group::{FileEntry, LakeTable};
@@ -58,7 +58,7 @@ pub(super) struct Footer {
     rows: ArrowReaderMetadata,
     dictionaries: ArrowReaderMetadata,
     /// Where the file says which of its blocks may hold an attribute.
-    attributes: Option<Place>,
+    attributes: Option<FilterLayout>,
     bytes: usize,
 }
 
@@ -168,7 +168,7 @@ impl LakeReader {
         if let Some(within) = read.within {
             parts = in_both(parts, self::parts(rows.metadata(), row_ranges(rows.metadata(), within)));
         }
-        let source = Source { files: &self.files, file, rows, trace_id: mask(&["trace_id"]) };
+        let source = RangeSource { files: &self.files, file, rows, trace_id: mask(&["trace_id"]) };
         let test = trace_test(&read.pick).map(Arc::new);
         let Some((condition_columns, mut passes)) = read.condition else {
             let reads = parts.into_iter().map(|part| source.rows_of(part, test.clone(), &columns));
@@ -269,7 +269,7 @@ impl LakeReader {
     }
 
     /// Where a file says which of its rows may hold an attribute; `None` for one that does not.
-    pub(super) async fn attribute_filter(&self, file: &FileEntry) -> Result<Option<Place>, ReadError> {
+    pub(super) async fn attribute_filter(&self, file: &FileEntry) -> Result<Option<FilterLayout>, ReadError> {
         let footer = self.footer(file).await.map_err(|source| ReadError::of(file, source))?;
         Ok(footer.attributes.clone())
     }
@@ -278,7 +278,7 @@ impl LakeReader {
     pub(super) async fn blocks_with(
         &self,
         file: &FileEntry,
-        filter: &Place,
+        filter: &FilterLayout,
         pairs: &[Pair],
     ) -> Result<Vec<Range<usize>>, ReadError> {
         let of_file = |source| ReadError::of(file, source);
@@ -333,7 +333,7 @@ impl Footer {
         let said = metadata.file_metadata().key_value_metadata().into_iter().flatten();
         let attributes = said.filter(|said| said.key == ATTRIBUTE_FILTER_KEY).find_map(|said| said.value.as_deref());
         let rows_in_file = metadata.file_metadata().num_rows() as u64;
-        let attributes = attributes.and_then(|json| Place::parse(json, rows_in_file, file.meta.bytes));
+        let attributes = attributes.and_then(|json| FilterLayout::parse(json, rows_in_file, file.meta.bytes));
         Ok(Self { rows, dictionaries: with(&|_| true)?, attributes, bytes })
     }
 
@@ -484,14 +484,14 @@ fn row_ranges(metadata: &ParquetMetaData, wanted: &[Range<usize>]) -> Pages {
 }
 
 /// The row groups that a read needs, each with its part of the selection.
-fn parts(metadata: &ParquetMetaData, pages: Pages) -> Vec<Part> {
+fn parts(metadata: &ParquetMetaData, pages: Pages) -> Vec<RowGroupRows> {
     match pages {
         Pages::None => Vec::new(),
-        Pages::All => (0..metadata.num_row_groups()).map(|group| Part { group, selection: None }).collect(),
+        Pages::All => (0..metadata.num_row_groups()).map(|group| RowGroupRows { group, selection: None }).collect(),
         Pages::Some(groups, mut selection) => {
             let part = |group: usize| {
                 let rows = metadata.row_group(group).num_rows() as usize;
-                Part { group, selection: Some(selection.split_off(rows)) }
+                RowGroupRows { group, selection: Some(selection.split_off(rows)) }
             };
             groups.into_iter().map(part).collect()
         }
@@ -499,32 +499,32 @@ fn parts(metadata: &ParquetMetaData, pages: Pages) -> Vec<Part> {
 }
 
 /// The rows that two reads have in common.
-fn in_both(left: Vec<Part>, right: Vec<Part>) -> Vec<Part> {
-    let mut right: HashMap<usize, Part> = right.into_iter().map(|part| (part.group, part)).collect();
+fn in_both(left: Vec<RowGroupRows>, right: Vec<RowGroupRows>) -> Vec<RowGroupRows> {
+    let mut right: HashMap<usize, RowGroupRows> = right.into_iter().map(|part| (part.group, part)).collect();
     let both = left.into_iter().filter_map(|part| {
         let other = right.remove(&part.group)?;
         let selection = match (part.selection, other.selection) {
             (Some(left), Some(right)) => Some(left.intersection(&right)),
             (left, right) => left.or(right),
         };
-        Some(Part { group: part.group, selection })
+        Some(RowGroupRows { group: part.group, selection })
     });
     both.filter(|part| !part.is_empty()).collect()
 }
 
 /// A file to read parts of.
-struct Source<'a> {
+struct RangeSource<'a> {
     files: &'a Files,
     file: &'a FileEntry,
     rows: &'a ArrowReaderMetadata,
     trace_id: ProjectionMask,
 }
 
-impl Source<'_> {
+impl RangeSource<'_> {
     /// The bytes behind these columns of a part, and how many rows they may have to be decoded for.
     async fn fetch(
         &self,
-        part: &Part,
+        part: &RowGroupRows,
         test: Option<&Arc<TraceTest>>,
         columns: &ProjectionMask,
     ) -> Result<(Pieces, usize), ParquetError> {
@@ -543,7 +543,7 @@ impl Source<'_> {
         &self,
         pieces: &Pieces,
         test: Option<Arc<TraceTest>>,
-    ) -> impl Fn(&mut Part) -> Result<(), ParquetError> + Send + 'static {
+    ) -> impl Fn(&mut RowGroupRows) -> Result<(), ParquetError> + Send + 'static {
         let (pieces, metadata, trace_id) = (pieces.clone(), self.rows.clone(), self.trace_id.clone());
         move |part| {
             let Some(test) = &test else { return Ok(()) };
@@ -556,7 +556,7 @@ impl Source<'_> {
     /// The rows of a part that pass the test.
     async fn rows_of(
         &self,
-        mut part: Part,
+        mut part: RowGroupRows,
         test: Option<Arc<TraceTest>>,
         columns: &ProjectionMask,
     ) -> Result<Vec<RecordBatch>, ParquetError> {
@@ -572,11 +572,11 @@ impl Source<'_> {
     /// The rows of a part that pass the test and the condition, as a part; the condition is given back.
     async fn passing(
         &self,
-        mut part: Part,
+        mut part: RowGroupRows,
         test: Option<Arc<TraceTest>>,
         columns: &ProjectionMask,
         mut passes: Passes,
-    ) -> Result<(Part, Passes), ParquetError> {
+    ) -> Result<(RowGroupRows, Passes), ParquetError> {
         let (pieces, rows) = self.fetch(&part, test.as_ref(), columns).await?;
         let (metadata, columns, narrow) = (self.rows.clone(), columns.clone(), self.narrow(&pieces, test));
         let decode = move || {

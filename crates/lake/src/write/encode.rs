@@ -35,7 +35,7 @@ use crate::attribute_filter::{self, ATTRIBUTE_FILTER_KEY};
 use crate::columns::int64;
 use crate::group::{BlockSums, FileMeta, LakeTable, NewFile};
 use crate::rows::Rows;
-use crate::sort::Place;
+use crate::sort::RowAddress;
 
 mod bits;
 mod chunk;
@@ -50,7 +50,7 @@ mod work;
 
 use chunk::Zstd;
 use codes::Ranks;
-use column::Column;
+use column::ColumnEncoder;
 use view::View;
 use work::{Scratch, Work};
 
@@ -76,17 +76,17 @@ pub(crate) struct TableWriter {
     table: LakeTable,
     schema: SchemaRef,
     /// Started with the first rows, from which the columns' encodings are chosen.
-    file: Option<File>,
+    file: Option<FileEncoder>,
     /// What the file's spans hold, for searches.
     filter: Option<attribute_filter::Builder>,
     rows: usize,
 }
 
 /// What has been begun.
-struct File {
+struct FileEncoder {
     writer: SerializedFileWriter<Vec<u8>>,
     properties: WriterPropertiesPtr,
-    columns: Vec<Column>,
+    columns: Vec<ColumnEncoder>,
     /// Rows of the row group.
     rows: usize,
     zstd: Zstd,
@@ -109,7 +109,7 @@ impl TableWriter {
         if self.file.is_none() {
             let sample = &rows.places[..sample_rows(rows.places.len())];
             let plain = incompressible(self.table, &self.schema, &rows.parts, sample)?;
-            self.file = Some(File::new(self.table, &self.schema, &plain, self.filter.as_ref())?);
+            self.file = Some(FileEncoder::new(self.table, &self.schema, &plain, self.filter.as_ref())?);
         }
         let Some(file) = &mut self.file else { return Ok(()) };
         let mut rest = rows.places.as_slice();
@@ -144,7 +144,7 @@ impl TableWriter {
     }
 }
 
-impl File {
+impl FileEncoder {
     fn new(
         table: LakeTable,
         schema: &SchemaRef,
@@ -164,7 +164,7 @@ impl File {
         first: usize,
         schema: &Schema,
         parts: &[RecordBatch],
-        places: &[Place],
+        places: &[RowAddress],
         mut filter: Option<&mut attribute_filter::Builder>,
     ) -> Result<(), ParquetError> {
         let mut views: Vec<View<'_>> =
@@ -221,10 +221,14 @@ fn columns(
     leaves: &SchemaDescriptor,
     properties: &WriterProperties,
     filter: Option<&attribute_filter::Builder>,
-) -> Result<Vec<Column>, ParquetError> {
+) -> Result<Vec<ColumnEncoder>, ParquetError> {
     let mut leaves = leaves.columns().iter().cloned();
     let covered = |name: &str| filter.and_then(|filter| filter.covers(name));
-    schema.fields().iter().map(|field| Column::new(field, &mut leaves, properties, covered(field.name()))).collect()
+    schema
+        .fields()
+        .iter()
+        .map(|field| ColumnEncoder::new(field, &mut leaves, properties, covered(field.name())))
+        .collect()
 }
 
 /// How many of the first rows are encoded beforehand.
@@ -237,13 +241,13 @@ fn incompressible(
     table: LakeTable,
     schema: &SchemaRef,
     parts: &[RecordBatch],
-    sample: &[Place],
+    sample: &[RowAddress],
 ) -> Result<Vec<ColumnPath>, ParquetError> {
-    let mut file = File::new(table, schema, &[], None)?;
+    let mut file = FileEncoder::new(table, schema, &[], None)?;
     file.add(0, schema, parts, sample, None)?;
     let mut plain = Vec::new();
     for (column, field) in file.columns.into_iter().zip(schema.fields()) {
-        let has_value = |place: &Place| {
+        let has_value = |place: &RowAddress| {
             let column = parts[place.part as usize].column_by_name(field.name());
             column.is_some_and(|column| column.is_valid(place.row as usize))
         };

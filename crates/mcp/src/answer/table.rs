@@ -7,7 +7,7 @@ use crate::value::Value;
 
 /// What a table is called and which columns it has: declared once, for answers and for the resource that lists them.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Shape {
+pub(crate) struct TableShape {
     /// What the rows are.
     pub(crate) name: &'static str,
     /// How many rows it may have before the next table gets its first.
@@ -22,11 +22,11 @@ pub(crate) struct Shape {
 pub(crate) struct Table {
     /// What the rows are.
     pub(crate) name: &'static str,
-    /// Column names, as [`Shape::columns`] has them.
+    /// Column names, as [`TableShape::columns`] has them.
     pub(crate) columns: Vec<Cow<'static, str>>,
     /// As many cells each as there are columns.
     pub(crate) rows: Vec<Vec<Value>>,
-    /// As [`Shape::first`].
+    /// As [`TableShape::first`].
     pub(crate) first: usize,
     /// The most rows on the first page, whatever room there is; `None`: as many as fit. For details that seldom matter
     /// and cost tokens each time.
@@ -49,7 +49,7 @@ pub(super) struct Column {
 }
 
 impl Table {
-    pub(crate) fn new(shape: &Shape) -> Self {
+    pub(crate) fn new(shape: &TableShape) -> Self {
         let columns = shape.columns.iter().map(|&column| Cow::Borrowed(column)).collect();
         Self {
             name: shape.name,
@@ -62,7 +62,7 @@ impl Table {
         }
     }
 
-    pub(crate) fn with_rows(shape: &Shape, rows: impl IntoIterator<Item = Vec<Value>>) -> Self {
+    pub(crate) fn with_rows(shape: &TableShape, rows: impl IntoIterator<Item = Vec<Value>>) -> Self {
         Self { rows: rows.into_iter().collect(), ..Self::new(shape) }
     }
 

@@ -3,7 +3,7 @@
 use kino_wire::ask::ask;
 use kino_wire::window::{ErrorChange, ExplainWindow, ExplainWindowQuestion, OperationCalls, Window, WindowSuspect};
 
-use crate::answer::{Answer, Rendered, Shape, Table};
+use crate::answer::{Answer, Rendered, Table, TableShape};
 use crate::arguments;
 use crate::tools::{Refusal, ToolContext, at, evidence, location, shapes, verdict};
 use crate::untrusted::MESSAGE_BYTES_MAX;
@@ -106,7 +106,7 @@ fn error_row(error: &ErrorChange) -> Vec<Value> {
     ]
 }
 
-fn comings(shape: &Shape, operations: &[OperationCalls]) -> Table {
+fn comings(shape: &TableShape, operations: &[OperationCalls]) -> Table {
     let mut table = Table::new(shape);
     for operation in operations {
         table.rows.push(vec![

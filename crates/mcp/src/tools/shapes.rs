@@ -3,14 +3,14 @@
 use rmcp::model::Resource;
 use serde_json::{Map, Value as Json, json};
 
-use crate::answer::Shape;
+use crate::answer::TableShape;
 
 /// The resource that lists them all; `/TOOL` after it gives those of one tool.
 pub(crate) const ANSWERS_URI: &str = "kino://answers";
 
 macro_rules! shapes {
     ($($name:ident: $table:literal, $first:expr, [$($column:literal),* $(,)?];)*) => {
-        $(pub(crate) const $name: Shape = Shape { name: $table, first: $first, columns: &[$($column),*] };)*
+        $(pub(crate) const $name: TableShape = TableShape { name: $table, first: $first, columns: &[$($column),*] };)*
     };
 }
 
@@ -136,7 +136,7 @@ shapes! {
 struct Declared {
     tool: &'static str,
     facts: &'static [&'static str],
-    tables: &'static [Shape],
+    tables: &'static [TableShape],
 }
 
 macro_rules! declared {
@@ -289,7 +289,7 @@ pub(crate) fn undeclared(tool: &str, structured: &Json) -> Option<String> {
         if tool == "query_sql" {
             continue;
         }
-        let shapes: Vec<&Shape> = declared.tables.iter().filter(|shape| shape.name == name).collect();
+        let shapes: Vec<&TableShape> = declared.tables.iter().filter(|shape| shape.name == name).collect();
         for column in table["columns"].as_array()? {
             let column = column.as_str()?;
             if !shapes.iter().any(|shape| shape.columns.contains(&column)) {

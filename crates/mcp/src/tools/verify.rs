@@ -17,7 +17,7 @@ use kino_wire::errors::ErrorGroup;
 use kino_wire::finding::Finding;
 use kino_wire::verify::{Reason, Verify, VerifyQuestion, VerifyState, VerifyVerdict};
 
-use crate::answer::{Answer, Rendered, Shape, Table};
+use crate::answer::{Answer, Rendered, Table, TableShape};
 use crate::arguments;
 use crate::leases::{Lease, Leases};
 use crate::progress::Progress;
@@ -267,7 +267,7 @@ fn errors(groups: &[ErrorGroup]) -> Option<Table> {
     (!table.rows.is_empty()).then_some(table)
 }
 
-fn findings(shape: &Shape, findings: &[Finding]) -> Option<Table> {
+fn findings(shape: &TableShape, findings: &[Finding]) -> Option<Table> {
     let mut table = Table::new(shape);
     table.rows = findings
         .iter()

@@ -24,13 +24,13 @@ const RECENT_TEXTS: usize = 256;
 pub(super) struct Ids<'a>(Option<&'a FixedSizeBinaryArray>);
 
 /// Whole numbers.
-pub(super) struct Numbers<'a, T: ArrowPrimitiveType>(Option<&'a PrimitiveArray<T>>);
+pub(super) struct NumberCells<'a, T: ArrowPrimitiveType>(Option<&'a PrimitiveArray<T>>);
 
 #[derive(Clone, Copy)]
 pub(super) struct Bytes<'a>(Option<&'a BinaryArray>);
 
 #[derive(Clone, Copy)]
-pub(super) enum Texts<'a> {
+pub(super) enum TextCells<'a> {
     Absent,
     Plain(&'a StringArray),
     Labels(&'a Int32Array, &'a StringArray),
@@ -38,7 +38,7 @@ pub(super) enum Texts<'a> {
 
 /// Text for rows that own theirs. A long one that came lately is shared, not copied once more.
 pub(super) struct SharedTexts<'a> {
-    texts: Texts<'a>,
+    texts: TextCells<'a>,
     /// Long texts by their hash, each in the place of the one before it; empty until the first comes.
     recent: Vec<Text>,
 }
@@ -50,9 +50,9 @@ pub(super) struct Maps<'a> {
     pub(super) values: SharedTexts<'a>,
 }
 
-pub(super) type Int8s<'a> = Numbers<'a, Int8Type>;
-pub(super) type Int32s<'a> = Numbers<'a, Int32Type>;
-pub(super) type Int64s<'a> = Numbers<'a, Int64Type>;
+pub(super) type Int8s<'a> = NumberCells<'a, Int8Type>;
+pub(super) type Int32s<'a> = NumberCells<'a, Int32Type>;
+pub(super) type Int64s<'a> = NumberCells<'a, Int64Type>;
 
 impl<'a> Ids<'a> {
     pub(super) fn of(batch: &'a RecordBatch, name: &str) -> Self {
@@ -64,7 +64,7 @@ impl<'a> Ids<'a> {
     }
 }
 
-impl<'a, T: ArrowPrimitiveType> Numbers<'a, T> {
+impl<'a, T: ArrowPrimitiveType> NumberCells<'a, T> {
     pub(super) fn of(batch: &'a RecordBatch, name: &str) -> Self {
         Self(batch.column_by_name(name).map(AsArray::as_primitive))
     }
@@ -97,7 +97,7 @@ impl<'a> Bytes<'a> {
     }
 }
 
-impl<'a> Texts<'a> {
+impl<'a> TextCells<'a> {
     pub(super) fn of(batch: &'a RecordBatch, name: &str) -> Self {
         batch.column_by_name(name).map_or(Self::Absent, Self::from_array)
     }
@@ -126,15 +126,15 @@ impl<'a> Texts<'a> {
 
 impl<'a> SharedTexts<'a> {
     pub(super) fn of(batch: &'a RecordBatch, name: &str) -> Self {
-        Self::new(Texts::of(batch, name))
+        Self::new(TextCells::of(batch, name))
     }
 
-    pub(super) fn new(texts: Texts<'a>) -> Self {
+    pub(super) fn new(texts: TextCells<'a>) -> Self {
         Self { texts, recent: Vec::new() }
     }
 
     /// The texts as they are read.
-    pub(super) fn texts(&self) -> Texts<'a> {
+    pub(super) fn texts(&self) -> TextCells<'a> {
         self.texts
     }
 
@@ -156,7 +156,8 @@ impl<'a> SharedTexts<'a> {
 impl<'a> Maps<'a> {
     pub(super) fn of(batch: &'a RecordBatch, name: &str) -> Self {
         let map = batch.column_by_name(name).map(AsArray::as_map);
-        let texts = |array: Option<&'a ArrayRef>| SharedTexts::new(array.map_or(Texts::Absent, Texts::from_array));
+        let texts =
+            |array: Option<&'a ArrayRef>| SharedTexts::new(array.map_or(TextCells::Absent, TextCells::from_array));
         Self { map, keys: texts(map.map(MapArray::keys)), values: texts(map.map(MapArray::values)) }
     }
 

@@ -17,14 +17,14 @@ use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer
 use arrow_schema::DataType;
 
 use super::row::ValueRef;
-use crate::columns::Kind;
+use crate::columns::ColumnKind;
 
 /// Bytes of room that a buffer keeps for the next batch. Requests of some thousand spans need no more.
 const REUSED_BYTES_MAX: usize = 128 * 1024;
 
 /// A column in the making.
 pub(super) struct ColumnBuilder {
-    kind: Kind,
+    kind: ColumnKind,
     data: Data,
     /// Rows that have a place in `data`.
     len: usize,
@@ -75,16 +75,16 @@ struct Label {
 }
 
 impl ColumnBuilder {
-    pub(super) fn new(kind: Kind) -> Self {
+    pub(super) fn new(kind: ColumnKind) -> Self {
         let data = match kind {
-            Kind::TraceId | Kind::SpanId => Data::Id(Vec::new()),
-            Kind::Text | Kind::Bytes => Data::Text(Texts::default()),
-            Kind::Label => Data::Label(Label::default()),
-            Kind::Int => Data::Int(Vec::new()),
-            Kind::Int32 => Data::Int32(Vec::new()),
-            Kind::Int8 => Data::Int8(Vec::new()),
-            Kind::Bool => Data::Bool(Vec::new()),
-            Kind::Map => Data::Map(Box::default()),
+            ColumnKind::TraceId | ColumnKind::SpanId => Data::Id(Vec::new()),
+            ColumnKind::Text | ColumnKind::Bytes => Data::Text(Texts::default()),
+            ColumnKind::Label => Data::Label(Label::default()),
+            ColumnKind::Int => Data::Int(Vec::new()),
+            ColumnKind::Int32 => Data::Int32(Vec::new()),
+            ColumnKind::Int8 => Data::Int8(Vec::new()),
+            ColumnKind::Bool => Data::Bool(Vec::new()),
+            ColumnKind::Map => Data::Map(Box::default()),
         };
         Self { kind, data, len: 0, validity: Validity::default() }
     }
@@ -103,7 +103,9 @@ impl ColumnBuilder {
     pub(super) fn takes(&self, value: ValueRef<'_>) -> bool {
         matches!(
             (self.kind, value),
-            (Kind::Text, ValueRef::Text(_)) | (Kind::Int, ValueRef::Int(_)) | (Kind::Bool, ValueRef::Bool(_))
+            (ColumnKind::Text, ValueRef::Text(_))
+                | (ColumnKind::Int, ValueRef::Int(_))
+                | (ColumnKind::Bool, ValueRef::Bool(_))
         )
     }
 
@@ -198,10 +200,10 @@ impl ColumnBuilder {
         self.len = 0;
         match &mut self.data {
             Data::Id(bytes) => {
-                let width = if self.kind == Kind::TraceId { 16 } else { 8 };
+                let width = if self.kind == ColumnKind::TraceId { 16 } else { 8 };
                 Arc::new(FixedSizeBinaryArray::new(width as i32, Buffer::from_vec(filled(bytes, rows * width)), nulls))
             }
-            Data::Text(texts) if self.kind == Kind::Bytes => {
+            Data::Text(texts) if self.kind == ColumnKind::Bytes => {
                 let (offsets, bytes) = texts.finish(rows);
                 Arc::new(BinaryArray::new(offsets, bytes, nulls))
             }
@@ -327,7 +329,7 @@ impl Entries {
         let count = self.keys.len();
         self.offsets.resize(rows + 1, count as i32);
         let offsets = OffsetBuffer::new(ScalarBuffer::from(handed_over(&mut self.offsets)));
-        let DataType::Map(field, ordered) = Kind::Map.arrow() else { unreachable!("a map is a map") };
+        let DataType::Map(field, ordered) = ColumnKind::Map.arrow() else { unreachable!("a map is a map") };
         let DataType::Struct(fields) = field.data_type().clone() else { unreachable!("entries are pairs") };
         let (keys, values) = (self.keys.finish_text(count, None), self.values.finish_text(count, None));
         let entries = StructArray::new(fields, vec![Arc::new(keys), Arc::new(values)], None);

@@ -57,7 +57,7 @@ mod tests {
     use arrow_array::{Int64Array, StringArray};
 
     use super::*;
-    use crate::columns::Kind;
+    use crate::columns::ColumnKind;
 
     fn texts() -> ArrayRef {
         Arc::new(StringArray::from(vec![Some("shop"), None, Some(""), Some("shop"), Some("cart")]))
@@ -65,8 +65,8 @@ mod tests {
 
     #[test]
     fn a_label_is_a_dictionary_and_plain_text_again() {
-        let label = encoded_as(&texts(), &Kind::Label.arrow()).unwrap();
-        assert_eq!(label.data_type(), &Kind::Label.arrow());
+        let label = encoded_as(&texts(), &ColumnKind::Label.arrow()).unwrap();
+        assert_eq!(label.data_type(), &ColumnKind::Label.arrow());
         assert_eq!(
             label.as_dictionary::<Int32Type>().values().as_string::<i32>(),
             &StringArray::from(vec!["shop", "", "cart"])
@@ -90,9 +90,9 @@ mod tests {
             map.append(!rows.is_empty()).unwrap();
         }
         let map: ArrayRef = Arc::new(map.finish());
-        assert_ne!(map.data_type(), &Kind::Map.arrow());
-        let declared = encoded_as(&map, &Kind::Map.arrow()).unwrap();
-        assert_eq!(declared.data_type(), &Kind::Map.arrow());
+        assert_ne!(map.data_type(), &ColumnKind::Map.arrow());
+        let declared = encoded_as(&map, &ColumnKind::Map.arrow()).unwrap();
+        assert_eq!(declared.data_type(), &ColumnKind::Map.arrow());
         let (before, after) = (map.as_map(), declared.as_map());
         assert_eq!((before.keys(), before.values()), (after.keys(), after.values()));
         assert_eq!((before.offsets(), before.nulls()), (after.offsets(), after.nulls()));
@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn nothing_else_is_converted() {
         let numbers: ArrayRef = Arc::new(Int64Array::from(vec![1]));
-        for wanted in [DataType::Int32, DataType::Utf8, Kind::Label.arrow(), Kind::Map.arrow()] {
+        for wanted in [DataType::Int32, DataType::Utf8, ColumnKind::Label.arrow(), ColumnKind::Map.arrow()] {
             assert!(encoded_as(&numbers, &wanted).is_err(), "{wanted}");
         }
         let wide = DataType::Dictionary(Box::new(DataType::Int64), Box::new(DataType::Utf8));

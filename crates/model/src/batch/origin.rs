@@ -5,18 +5,18 @@ use std::sync::LazyLock;
 
 use crate::Text;
 use crate::attribute::Value;
-use crate::columns::{Column, Source, Table, by_spelling};
+use crate::columns::{Column, ColumnSource, Table, by_spelling};
 use crate::span::{Resource, Scope};
 
 /// Where an attribute key goes: a column's place, and the spelling's place among its spellings.
 pub(super) type Promoted = HashMap<&'static [u8], (usize, usize)>;
 
-pub(super) struct Names {
+pub(super) struct PromotedNames {
     pub(super) attributes: Promoted,
     resource: Promoted,
 }
 
-pub(super) static NAMES: LazyLock<[Names; 3]> = LazyLock::new(|| {
+pub(super) static NAMES: LazyLock<[PromotedNames; 3]> = LazyLock::new(|| {
     Table::ALL.map(|table| {
         let promoted = |source| {
             let place = |(spelling, column): (&'static str, &'static Column)| {
@@ -26,7 +26,7 @@ pub(super) static NAMES: LazyLock<[Names; 3]> = LazyLock::new(|| {
             };
             by_spelling(table, source).into_iter().map(place).collect()
         };
-        Names { attributes: promoted(Source::Attribute), resource: promoted(Source::Resource) }
+        PromotedNames { attributes: promoted(ColumnSource::Attribute), resource: promoted(ColumnSource::Resource) }
     })
 });
 

@@ -11,10 +11,10 @@ use foldhash::{HashMap, HashMapExt};
 use serde::de::DeserializeOwned;
 
 use super::builder::LOG_RECORD;
-use super::cells::{Bytes, INLINE_BYTES_MAX, Ids, Int8s, Int32s, Int64s, Maps, SharedTexts, Texts};
+use super::cells::{Bytes, INLINE_BYTES_MAX, Ids, Int8s, Int32s, Int64s, Maps, SharedTexts, TextCells};
 use super::{Batch, BatchBuilder};
 use crate::attribute::{Attributes, Value};
-use crate::columns::{Column, Kind, Source, Table};
+use crate::columns::{Column, ColumnKind, ColumnSource, Table};
 use crate::exact::{self, Record, any_value};
 use crate::id::{SpanId, TraceId};
 use crate::span::{Event, Link, LogRecord, Span, SpanKind, Status, StatusCode, Trace};
@@ -114,10 +114,13 @@ pub fn value_bytes(table: Table, rows: &RecordBatch) -> usize {
     let cells = AttributeCells::of(table, rows);
     let promoted = cells.promoted.iter().map(|(_, _, cells)| cells.count());
     let attributes = cells.map.count() + promoted.sum::<usize>();
-    let texts = table.columns().iter().filter(|column| column.kind == Kind::Text && column.source != Source::Resource);
-    let texts = texts.filter_map(|column| rows.column_by_name(column.name)).map(Texts::from_array);
+    let texts = table
+        .columns()
+        .iter()
+        .filter(|column| column.kind == ColumnKind::Text && column.source != ColumnSource::Resource);
+    let texts = texts.filter_map(|column| rows.column_by_name(column.name)).map(TextCells::from_array);
     let outside = |bytes: usize| bytes + TEXT_BYTES;
-    let texts = texts.chain([cells.map.keys.texts(), cells.map.values.texts()]).flat_map(Texts::lengths);
+    let texts = texts.chain([cells.map.keys.texts(), cells.map.values.texts()]).flat_map(TextCells::lengths);
     attributes * size_of::<(Text, Value)>()
         + rows.num_rows() * LIST_BYTES
         + texts.filter(|bytes| *bytes > INLINE_BYTES_MAX).map(outside).sum::<usize>()
@@ -154,7 +157,7 @@ pub fn logs(batch: &Batch) -> Vec<LogRecord> {
     let observed = Int64s::of(batch, "observed_unix_nanos");
     let severity_numbers = Int32s::of(batch, "severity_number");
     let mut severity_texts = SharedTexts::of(batch, "severity_text");
-    let (bodies, exact_bodies) = (Texts::of(batch, "body"), Bytes::of(batch, "body_exact"));
+    let (bodies, exact_bodies) = (TextCells::of(batch, "body"), Bytes::of(batch, "body_exact"));
     let flags = Int64s::of(batch, "flags");
     let (mut resources, mut scopes) = (Origins::of(batch, "resource"), Origins::of(batch, "scope"));
     let body = |row| {
@@ -313,7 +316,7 @@ impl<'a> Events<'a> {
 
 /// Resources or scopes, which repeat; each text is read once.
 struct Origins<'a, T> {
-    texts: Texts<'a>,
+    texts: TextCells<'a>,
     /// By the key of a label.
     by_key: HashMap<i32, Arc<T>>,
     by_text: HashMap<&'a str, Arc<T>>,
@@ -321,12 +324,12 @@ struct Origins<'a, T> {
 
 impl<'a, T: Default + DeserializeOwned> Origins<'a, T> {
     fn of(batch: &'a RecordBatch, name: &str) -> Self {
-        Self { texts: Texts::of(batch, name), by_key: HashMap::new(), by_text: HashMap::new() }
+        Self { texts: TextCells::of(batch, name), by_key: HashMap::new(), by_text: HashMap::new() }
     }
 
     fn get(&mut self, row: usize) -> Arc<T> {
         let key = match self.texts {
-            Texts::Labels(keys, _) if keys.is_valid(row) => Some(keys.value(row)),
+            TextCells::Labels(keys, _) if keys.is_valid(row) => Some(keys.value(row)),
             _ => None,
         };
         if let Some(known) = key.and_then(|key| self.by_key.get(&key)) {
@@ -359,13 +362,13 @@ enum Promoted<'a> {
 
 impl<'a> AttributeCells<'a> {
     fn of(table: Table, batch: &'a RecordBatch) -> Self {
-        let columns = table.columns().iter().enumerate().filter(|(_, column)| column.source == Source::Attribute);
+        let columns = table.columns().iter().enumerate().filter(|(_, column)| column.source == ColumnSource::Attribute);
         let promoted = columns.filter_map(|(index, column)| {
             let array = batch.column_by_name(column.name).filter(|array| array.null_count() < array.len())?;
             let cells = match column.kind {
-                Kind::Int => Promoted::Ints(array.as_primitive()),
-                Kind::Bool => Promoted::Bools(array.as_boolean()),
-                _ => Promoted::Texts(array, SharedTexts::new(Texts::from_array(array))),
+                ColumnKind::Int => Promoted::Ints(array.as_primitive()),
+                ColumnKind::Bool => Promoted::Bools(array.as_boolean()),
+                _ => Promoted::Texts(array, SharedTexts::new(TextCells::from_array(array))),
             };
             Some((index, column, cells))
         });

@@ -30,13 +30,13 @@ pub(super) struct TableBuilder {
     table: Table,
     pub(super) rows: usize,
     columns: Vec<ColumnBuilder>,
-    places: Places,
+    places: ColumnIndexes,
     exact: Vec<u8>,
-    shapes: Vec<Shape>,
+    shapes: Vec<RowKeys>,
 }
 
 /// Where the columns lie that several tables have; none is asked of a table that lacks it.
-struct Places {
+struct ColumnIndexes {
     flags: usize,
     resource: usize,
     scope: usize,
@@ -47,16 +47,16 @@ struct Places {
 
 /// A row's keys as they were sent, and what becomes of each.
 #[derive(Default)]
-struct Shape {
+struct RowKeys {
     keys: Vec<u8>,
     ends: Vec<usize>,
     /// In the order of the keys.
-    steps: Vec<Step>,
+    steps: Vec<AttributeStep>,
 }
 
 /// What becomes of an attribute.
 #[derive(Clone, Copy)]
-struct Step {
+struct AttributeStep {
     /// Its place among the row's attributes as they were sent.
     index: usize,
     /// Whether its key came before.
@@ -73,7 +73,7 @@ impl TableBuilder {
         }
         let columns = table.columns().iter().map(|column| ColumnBuilder::new(column.kind)).collect();
         let place = |name| table.column_index(name).unwrap_or(usize::MAX);
-        let places = Places {
+        let places = ColumnIndexes {
             flags: place("flags"),
             resource: place("resource"),
             scope: place("scope"),
@@ -82,7 +82,7 @@ impl TableBuilder {
             dropped_attributes: place("dropped_attributes_count"),
         };
         let mut shapes = Vec::new();
-        shapes.resize_with(SHAPES_MAX, Shape::default);
+        shapes.resize_with(SHAPES_MAX, RowKeys::default);
         Self { table, rows: 0, columns, places, exact: Vec::new(), shapes }
     }
 
@@ -164,7 +164,7 @@ impl TableBuilder {
         }
     }
 
-    fn attributes_in<A: Attribute>(&mut self, shape: &Shape, attributes: &[A]) {
+    fn attributes_in<A: Attribute>(&mut self, shape: &RowKeys, attributes: &[A]) {
         let row = self.rows;
         self.exact.clear();
         let mut entries = 0;
@@ -243,7 +243,7 @@ fn slot<A: Attribute>(attributes: &[A]) -> usize {
     (hash >> 32) as usize % SHAPES_MAX
 }
 
-impl Shape {
+impl RowKeys {
     fn is_of<A: Attribute>(&self, attributes: &[A]) -> bool {
         let mut start = 0;
         self.ends.len() == attributes.len()
@@ -270,7 +270,7 @@ impl Shape {
             let key = attributes[index].key();
             let repeats = previous == Some(key);
             previous = Some(key);
-            self.steps.push(Step { index, repeats, column: promoted.get(key).copied() });
+            self.steps.push(AttributeStep { index, repeats, column: promoted.get(key).copied() });
         }
     }
 }

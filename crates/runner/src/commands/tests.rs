@@ -80,8 +80,8 @@ impl Machine {
         commands.sample(self.moment());
     }
 
-    fn moment(&self) -> Moment {
-        Moment { monotonic: self.now, unix: i64::try_from(self.now).unwrap() }
+    fn moment(&self) -> ClockPair {
+        ClockPair { monotonic: self.now, unix: i64::try_from(self.now).unwrap() }
     }
 
     /// The spans at the end, with the names of those that they are below, and what is said of them.
@@ -268,7 +268,7 @@ fn samples_take_a_hundredth_of_a_core_at_most() {
     let (machine, mut commands) = Machine::new("shop");
     fs::write(machine.path("uptime"), "0.00 0.00\n").unwrap();
     let times = std::cell::RefCell::new(vec![899 * MS, 500 * MS + 4 * MS, 500 * MS]);
-    let clock = || Moment { monotonic: times.borrow_mut().pop().unwrap(), unix: 1 };
+    let clock = || ClockPair { monotonic: times.borrow_mut().pop().unwrap(), unix: 1 };
     assert_eq!(commands.sample_if_due(&clock), Duration::from_millis(400));
     assert_eq!(commands.sample_if_due(&clock), Duration::from_millis(1), "not due yet");
     assert_eq!(commands.taken.2, 1);

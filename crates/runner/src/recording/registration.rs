@@ -40,8 +40,8 @@ pub(super) struct Registration<H: Host> {
     start: RunStart,
     /// Where spans go: the engine, or one that is about to answer.
     pub(super) engine: Option<EngineFile>,
-    events: Receiver<Event<H>>,
-    outcome: Option<Outcome<H>>,
+    events: Receiver<RegistrationEvent<H>>,
+    outcome: Option<RegistrationOutcome<H>>,
     /// Where the run is written that no engine takes, or not to its end.
     rescue: Rescue,
 }
@@ -62,16 +62,16 @@ pub(super) struct Registered<C> {
     pub(super) metric_points: u64,
 }
 
-type Outcome<H> = Result<Registered<<H as Host>::Client>, <H as Host>::Failure>;
+type RegistrationOutcome<H> = Result<Registered<<H as Host>::Client>, <H as Host>::Failure>;
 
-enum Event<H: Host> {
+enum RegistrationEvent<H: Host> {
     /// No engine runs: one is started.
     Starting,
     /// A sentence for the user.
     Said(String),
     /// The engine answers.
     Engine(EngineFile),
-    Ended(Outcome<H>),
+    Ended(RegistrationOutcome<H>),
 }
 
 impl<H: Host> Registration<H> {
@@ -117,11 +117,11 @@ impl<H: Host> Registration<H> {
             match ended {
                 Ok(registered) => {
                     pass(Sink::Engine(registered.client.clone(), may_wait.then(|| rescued.clone())));
-                    send(&sender, Event::Ended(Ok(registered)));
+                    send(&sender, RegistrationEvent::Ended(Ok(registered)));
                 }
                 Err(failure) => {
                     // The command does not wait for the spool.
-                    send(&sender, Event::Ended(Err(failure)));
+                    send(&sender, RegistrationEvent::Ended(Err(failure)));
                     if may_wait && let Ok(spool) = rescued.spool() {
                         pass(Sink::Spool(spool));
                     }
@@ -140,7 +140,7 @@ impl<H: Host> Registration<H> {
         while self.outcome.is_none() {
             let waited = Duration::from_nanos(host.clock().monotonic_nanos().saturating_sub(begun));
             match self.events.recv_timeout(patience.saturating_sub(waited)) {
-                Ok(Event::Starting) => patience = START_PATIENCE,
+                Ok(RegistrationEvent::Starting) => patience = START_PATIENCE,
                 Ok(event) => self.take(host, event),
                 Err(RecvTimeoutError::Timeout) => break,
                 Err(RecvTimeoutError::Disconnected) => self.outcome = Some(Err(RunnerError::Unregistered.into())),
@@ -240,26 +240,30 @@ impl<H: Host> Registration<H> {
         }
     }
 
-    fn take(&mut self, host: &H, event: Event<H>) {
+    fn take(&mut self, host: &H, event: RegistrationEvent<H>) {
         match event {
-            Event::Starting => {}
-            Event::Said(text) => host.say(&text),
-            Event::Engine(engine) => {
+            RegistrationEvent::Starting => {}
+            RegistrationEvent::Said(text) => host.say(&text),
+            RegistrationEvent::Engine(engine) => {
                 // What the command was given stays what is reported.
                 self.engine.get_or_insert(engine);
             }
-            Event::Ended(outcome) => self.outcome = Some(outcome),
+            RegistrationEvent::Ended(outcome) => self.outcome = Some(outcome),
         }
     }
 }
 
-fn register<H: Host>(host: &H, question: &RunStart, events: &SyncSender<Event<H>>) -> Outcome<H> {
+fn register<H: Host>(
+    host: &H,
+    question: &RunStart,
+    events: &SyncSender<RegistrationEvent<H>>,
+) -> RegistrationOutcome<H> {
     let report = |news: EngineNews<'_>| match news {
-        EngineNews::Starting => send(events, Event::Starting),
-        EngineNews::Said(text) => send(events, Event::Said(text.to_owned())),
+        EngineNews::Starting => send(events, RegistrationEvent::Starting),
+        EngineNews::Said(text) => send(events, RegistrationEvent::Said(text.to_owned())),
     };
     let client = host.engine(&report)?;
-    send(events, Event::Engine(client.address().clone()));
+    send(events, RegistrationEvent::Engine(client.address().clone()));
     client.ask(question)?;
     Ok(Registered { metric_points: metric_points(&client), client })
 }
@@ -293,6 +297,6 @@ pub(crate) fn recorder() -> Recorder {
 }
 
 /// The command may be running, and nothing reads the notes yet: what exceeds the bound is not waited for.
-fn send<H: Host>(events: &SyncSender<Event<H>>, event: Event<H>) {
+fn send<H: Host>(events: &SyncSender<RegistrationEvent<H>>, event: RegistrationEvent<H>) {
     events.try_send(event).ok();
 }

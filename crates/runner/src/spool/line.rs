@@ -17,7 +17,7 @@ pub(super) const VERSION: u32 = 1;
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Line {
+pub(super) enum SpoolLine {
     Spool(u32),
     Start(Box<RunStart>),
     Spans(Spans),
@@ -39,7 +39,7 @@ pub(super) struct Dropped {
 }
 
 /// The line with its end.
-pub(super) fn written(line: &Line) -> Vec<u8> {
+pub(super) fn written(line: &SpoolLine) -> Vec<u8> {
     let mut bytes = serde_json::to_vec(line).expect("a line is text, numbers and JSON");
     bytes.push(b'\n');
     bytes

@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::{Spool, SpoolError};
 
 /// What opens a spool.
-type Open = dyn Fn() -> Result<Spool, SpoolError> + Send + Sync;
+type OpenSpool = dyn Fn() -> Result<Spool, SpoolError> + Send + Sync;
 
 /// A spool that is opened where it is needed. Clones share it.
 #[derive(Clone)]
 pub(crate) struct Rescue {
-    open: Arc<Open>,
+    open: Arc<OpenSpool>,
     opened: Arc<Mutex<Option<Result<Spool, SpoolError>>>>,
 }
 

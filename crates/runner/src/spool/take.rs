@@ -8,7 +8,7 @@ use kino_repo::Git;
 use kino_wire::run::{Recorder, RunFinish, RunStart};
 use kino_wire::{Problem, ProblemKind};
 
-use super::line::{Line, VERSION};
+use super::line::{SpoolLine, VERSION};
 use super::place::Folder;
 use super::write::ENDING;
 use super::{SPOOL_BYTES_MAX, SpoolError};
@@ -42,7 +42,7 @@ pub struct Taken {
 
 /// A file, read.
 #[derive(Default)]
-struct Waiting {
+struct SpoolFile {
     start: Option<Box<RunStart>>,
     finish: Option<Box<RunFinish>>,
     /// Requests, one a line, and their number of spans.
@@ -102,7 +102,7 @@ pub(crate) fn is_passing(problem: &Problem) -> bool {
     matches!(problem.kind, ProblemKind::Busy | ProblemKind::Internal | ProblemKind::Unavailable)
 }
 
-fn hand_over(waiting: &mut Waiting, client: &impl Client, taken: &mut Taken) -> Result<(), Problem> {
+fn hand_over(waiting: &mut SpoolFile, client: &impl Client, taken: &mut Taken) -> Result<(), Problem> {
     let Some(start) = &waiting.start else { return Ok(()) };
     client.ask(&**start)?;
     let mut refused = None;
@@ -145,8 +145,8 @@ fn import(
 }
 
 /// Reads a file. Only its last line may be cut off, by the end of its writer.
-fn read(mut file: File) -> io::Result<Waiting> {
-    let mut waiting = Waiting::default();
+fn read(mut file: File) -> io::Result<SpoolFile> {
+    let mut waiting = SpoolFile::default();
     let mut bytes = Vec::new();
     file.by_ref().take(SPOOL_BYTES_MAX + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > SPOOL_BYTES_MAX {
@@ -173,27 +173,27 @@ fn read(mut file: File) -> io::Result<Waiting> {
     Ok(waiting)
 }
 
-impl Waiting {
+impl SpoolFile {
     /// Takes a line; returns whether it is one.
     fn take(&mut self, line: &[u8], is_first: bool) -> bool {
         match (serde_json::from_slice(line), is_first) {
-            (Ok(Line::Spool(VERSION)), true) => true,
-            (Ok(Line::Start(start)), false) if self.start.is_none() => {
+            (Ok(SpoolLine::Spool(VERSION)), true) => true,
+            (Ok(SpoolLine::Start(start)), false) if self.start.is_none() => {
                 self.start = Some(start);
                 true
             }
-            (Ok(Line::Spans(spans)), false) => {
+            (Ok(SpoolLine::Spans(spans)), false) => {
                 let request = spans.request.get();
                 // On one line, as it was written: another end of a line would make two requests of it.
                 let request = request.replace(['\n', '\r'], " ") + "\n";
                 self.requests.push((request.into_bytes(), spans.count));
                 true
             }
-            (Ok(Line::Dropped(dropped)), false) => {
+            (Ok(SpoolLine::Dropped(dropped)), false) => {
                 self.dropped = self.dropped.saturating_add(dropped.spans);
                 true
             }
-            (Ok(Line::Finish(finish)), false) => {
+            (Ok(SpoolLine::Finish(finish)), false) => {
                 let is_same = self.start.as_ref().is_some_and(|start| start.run_id == finish.run_id);
                 if is_same && self.finish.is_none() {
                     self.finish = Some(finish);

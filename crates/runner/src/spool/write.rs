@@ -12,7 +12,7 @@ use kino_wire::run::{CodeState, RunFinish, RunOutput, RunStart};
 use rustix::fs::FlockOperation;
 use serde_json::value::RawValue;
 
-use super::line::{Dropped, Line, Spans, VERSION, written};
+use super::line::{Dropped, Spans, SpoolLine, VERSION, written};
 use super::place::Folder;
 use super::{Redact, SPOOL_BYTES_MAX, SpoolError};
 
@@ -66,13 +66,13 @@ impl Spool {
         };
         let start = Box::new(redacted_start(start, &*redact));
         let mut writer = Writer { folder, file, redact, spans: 0, dropped: 0, failed: None };
-        let begun = writer.append(&Line::Spool(VERSION), SPOOL_BYTES_MAX - RESERVED_BYTES).and_then(|()| {
-            let whole = writer.append(&Line::Start(start.clone()), SPOOL_BYTES_MAX - RESERVED_BYTES);
+        let begun = writer.append(&SpoolLine::Spool(VERSION), SPOOL_BYTES_MAX - RESERVED_BYTES).and_then(|()| {
+            let whole = writer.append(&SpoolLine::Start(start.clone()), SPOOL_BYTES_MAX - RESERVED_BYTES);
             if !matches!(whole, Err(SpoolError::Full)) {
                 return whole;
             }
             let diff = start.diff.as_ref().map(without_bytes);
-            writer.append(&Line::Start(Box::new(RunStart { diff, ..*start })), SPOOL_BYTES_MAX - RESERVED_BYTES)
+            writer.append(&SpoolLine::Start(Box::new(RunStart { diff, ..*start })), SPOOL_BYTES_MAX - RESERVED_BYTES)
         });
         if let Err(error) = begun {
             writer.folder.remove(&name).ok();
@@ -93,7 +93,7 @@ impl Spool {
             return;
         };
         writer.dropped += count - read;
-        match writer.append(&Line::Spans(Spans { count: read, request }), SPOOL_BYTES_MAX - RESERVED_BYTES) {
+        match writer.append(&SpoolLine::Spans(Spans { count: read, request }), SPOOL_BYTES_MAX - RESERVED_BYTES) {
             Ok(()) => writer.spans += read,
             Err(SpoolError::Full) => writer.dropped += read,
             Err(error) => {
@@ -107,7 +107,7 @@ impl Spool {
     pub(crate) fn finish(&self, finish: &RunFinish) -> Spooled {
         let mut writer = self.writer();
         if writer.dropped > 0 {
-            let line = Line::Dropped(Dropped { spans: writer.dropped });
+            let line = SpoolLine::Dropped(Dropped { spans: writer.dropped });
             writer.append(&line, SPOOL_BYTES_MAX).ok();
         }
         let finish = RunFinish {
@@ -115,10 +115,11 @@ impl Spool {
             stderr: redacted_output(&finish.stderr, &*writer.redact),
             ..finish.clone()
         };
-        let mut ended = writer.append(&Line::Finish(Box::new(finish.clone())), SPOOL_BYTES_MAX);
+        let mut ended = writer.append(&SpoolLine::Finish(Box::new(finish.clone())), SPOOL_BYTES_MAX);
         if matches!(ended, Err(SpoolError::Full)) {
             let (stdout, stderr) = (without_bytes(&finish.stdout), without_bytes(&finish.stderr));
-            ended = writer.append(&Line::Finish(Box::new(RunFinish { stdout, stderr, ..finish })), SPOOL_BYTES_MAX);
+            ended =
+                writer.append(&SpoolLine::Finish(Box::new(RunFinish { stdout, stderr, ..finish })), SPOOL_BYTES_MAX);
         }
         Spooled {
             folder: writer.folder.path.clone(),
@@ -135,7 +136,7 @@ impl Spool {
 
 impl Writer {
     /// Appends a line whole or not at all; fails where all files would have more than `bytes_max` bytes.
-    fn append(&mut self, line: &Line, bytes_max: u64) -> Result<(), SpoolError> {
+    fn append(&mut self, line: &SpoolLine, bytes_max: u64) -> Result<(), SpoolError> {
         let bytes = written(line);
         let _locked = self.folder.lock()?;
         if self.folder.bytes()? + bytes.len() as u64 > bytes_max {

@@ -11,7 +11,7 @@ use kino_wire::run::Run;
 use kino_wire::verify::VerifyRuns;
 
 use super::VerificationPlan;
-use crate::child::{Command, Ended, Streams};
+use crate::child::{ChildExit, Command, Streams};
 use crate::recording::execute_quietly;
 use crate::{Host, RunnerError};
 
@@ -56,7 +56,7 @@ impl Side {
         if !there.is_dir() {
             return Err(RunnerError::NoFolder(inner.to_owned()));
         }
-        let places = Places { here: &here, root: &root, there: &there, tree: &tree.root };
+        let places = SidePaths { here: &here, root: &root, there: &there, tree: &tree.root };
         let mut moved = Vec::with_capacity(plan.command.len());
         for (index, word) in plan.command.iter().enumerate() {
             let at_base = places.word(word, index == 0);
@@ -83,7 +83,7 @@ impl Side {
     ///
     /// # Errors
     /// Where it cannot be recorded.
-    pub(super) fn execute<H: Host>(&self, host: &H) -> Result<(Run, Ended), H::Failure> {
+    pub(super) fn execute<H: Host>(&self, host: &H) -> Result<(Run, ChildExit), H::Failure> {
         let command = Command { words: &self.command, directory: &self.directory, streams: Streams::Captured };
         execute_quietly(host, command)
     }
@@ -92,7 +92,7 @@ impl Side {
     ///
     /// # Errors
     /// Where the command did not start.
-    pub(super) fn take(&mut self, (run, ended): (Run, Ended), counts: bool) -> Result<(), RunnerError> {
+    pub(super) fn take(&mut self, (run, ended): (Run, ChildExit), counts: bool) -> Result<(), RunnerError> {
         let failed = run.signal.is_some() || run.exit_code != Some(0);
         ended.status?;
         self.spans += run.spans;
@@ -146,14 +146,14 @@ pub(super) fn base_tree<H: Host>(host: &H, plan: &VerificationPlan<'_>, commit: 
 }
 
 /// Where things are on both sides.
-struct Places<'a> {
+struct SidePaths<'a> {
     here: &'a Path,
     root: &'a Path,
     there: &'a Path,
     tree: &'a Path,
 }
 
-impl Places<'_> {
+impl SidePaths<'_> {
     /// A word of the command as the base needs it: an absolute path into this worktree leads to the same file of the
     /// other, where it has it; a program that git does not keep (an environment, a build) stays the one here.
     fn word(&self, word: &OsStr, is_program: bool) -> OsString {
@@ -182,7 +182,7 @@ mod tests {
         for (folder, file) in [(&mine, "app.py"), (&other, "app.py"), (&mine, "tool"), (&mine, "venv")] {
             fs::write(folder.path().join(file), "").unwrap();
         }
-        let places = Places { here: mine.path(), root: mine.path(), there: other.path(), tree: other.path() };
+        let places = SidePaths { here: mine.path(), root: mine.path(), there: other.path(), tree: other.path() };
         let word = |word: &str, program| places.word(OsStr::new(word), program);
         let absolute = |folder: &tempfile::TempDir, file: &str| folder.path().join(file).into_os_string();
         assert_eq!(word(absolute(&mine, "app.py").to_str().unwrap(), false), absolute(&other, "app.py"));

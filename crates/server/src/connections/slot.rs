@@ -260,12 +260,12 @@ pub(super) struct Incoming {
     bytes: u64,
     /// How long it was waited for, up to the last piece.
     waited: Duration,
-    waiting: Option<Waiting>,
+    waiting: Option<PieceWait>,
 }
 
 /// The wait for the next piece.
 #[derive(Debug)]
-struct Waiting {
+struct PieceWait {
     since: Instant,
     too_long: Pin<Box<Sleep>>,
     _stalled: Stalled,
@@ -276,11 +276,11 @@ impl Incoming {
         Self { body, slot: Arc::clone(slot), bytes: 0, waited: Duration::ZERO, waiting: None }
     }
 
-    fn wait(&self) -> Waiting {
+    fn wait(&self) -> PieceWait {
         let allowed = BODY_GRACE + Duration::from_secs(self.bytes / BODY_BYTES_PER_SECOND);
         let since = Instant::now();
         let too_long = Box::pin(tokio::time::sleep_until(since + allowed.saturating_sub(self.waited)));
-        Waiting { since, too_long, _stalled: Stalled::new(&self.slot) }
+        PieceWait { since, too_long, _stalled: Stalled::new(&self.slot) }
     }
 }
 

@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use kino_engine::EngineConfig;
 use kino_model::Clock;
-use kino_server::{Running, ServeError, ServerConfig, serve};
+use kino_server::{RunningServer, ServeError, ServerConfig, serve};
 use kino_testkit::SystemClock;
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 
 pub(crate) struct Server {
-    pub(crate) running: Running,
+    pub(crate) running: RunningServer,
     pub(crate) home: TempDir,
 }
 
@@ -46,7 +46,7 @@ pub(crate) fn config(home: &std::path::Path) -> EngineConfig {
     config
 }
 
-pub(crate) async fn start_with(config: EngineConfig) -> Result<Running, ServeError> {
+pub(crate) async fn start_with(config: EngineConfig) -> Result<RunningServer, ServeError> {
     let config = ServerConfig { engine: config, version: "0.0.1-test".to_owned(), runtime: None, signals: false };
     serve(config, Arc::new(SystemClock::new())).await
 }

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use kino_lake::blobs::Place;
+use kino_lake::blobs::BlobLocation;
 use kino_lake::entry::{GroupRow, PackRow};
 use kino_lake::group::{FileEntry, GroupId, GroupMeta};
 use kino_model::BlobHash;
@@ -62,7 +62,7 @@ pub(super) fn of_pack(row: &PackRow) -> u32 {
     let PackRow { id, path, bytes, blobs } = row;
     let mut sum = Sum::default();
     sum.bytes(PACK).number(id.0).bytes(path.as_bytes()).number(*bytes).number(blobs.len() as u64);
-    for (BlobHash(hash), Place { pack: GroupId(pack), offset, length, raw_length }) in blobs {
+    for (BlobHash(hash), BlobLocation { pack: GroupId(pack), offset, length, raw_length }) in blobs {
         sum.bytes(hash).number(*pack).number(*offset).number(*length).number(*raw_length);
     }
     sum.0

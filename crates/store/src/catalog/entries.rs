@@ -6,27 +6,27 @@ use bytes::Bytes;
 use kino_model::{BlobHash, UnixNanos};
 use rusqlite::{Connection, OptionalExtension, Params, Row, Transaction, params};
 
-use super::{DamagedEntry, EntryState, Leftover, Loaded, check};
+use super::{CatalogContents, DamagedEntry, EntryState, Leftover, check};
 use crate::error::CatalogError;
-use kino_lake::blobs::Place;
+use kino_lake::blobs::BlobLocation;
 use kino_lake::entry::{GroupRow, PackRow};
 use kino_lake::group::{BLOCK_BYTES, BlockSums, FileEntry, FileMeta, GroupId, GroupMeta, LakeTable};
 
 /// The database's rows of one group or pack, not yet verified.
-struct Found {
+struct UnverifiedEntry {
     id: GroupId,
     files: Vec<StoredFile>,
     blobs: BTreeSet<BlobHash>,
-    places: BTreeMap<BlobHash, Place>,
+    places: BTreeMap<BlobHash, BlobLocation>,
 }
 
 /// A live entry.
-enum Entry {
+enum CatalogEntry {
     Group(GroupRow),
     Pack(PackRow),
 }
 
-impl Entry {
+impl CatalogEntry {
     fn sum(&self) -> u32 {
         match self {
             Self::Group(row) => check::of_group(row),
@@ -36,7 +36,7 @@ impl Entry {
 }
 
 /// Loads every entry. A live one that is not what was written is among the damaged.
-pub(super) fn load(connection: &Connection, loaded: &mut Loaded) -> Result<(), CatalogError> {
+pub(super) fn load(connection: &Connection, loaded: &mut CatalogContents) -> Result<(), CatalogError> {
     let mut files = load_files(connection, "1", [])?;
     let mut refs = load_refs(connection)?;
     let mut places = load_places(connection)?;
@@ -44,7 +44,7 @@ pub(super) fn load(connection: &Connection, loaded: &mut Loaded) -> Result<(), C
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let id = GroupId(row.get::<_, i64>("id")? as u64);
-        let found = Found {
+        let found = UnverifiedEntry {
             id,
             files: files.remove(&id).unwrap_or_default(),
             blobs: refs.remove(&id).unwrap_or_default(),
@@ -56,8 +56,8 @@ pub(super) fn load(connection: &Connection, loaded: &mut Loaded) -> Result<(), C
                 loaded.leftovers.push(Leftover { id, state, since: row.get("since").unwrap_or_default(), paths });
             }
             Some(EntryState::Live) => match verified(row, found) {
-                Ok(Entry::Group(row)) => loaded.groups.push(row),
-                Ok(Entry::Pack(row)) => {
+                Ok(CatalogEntry::Group(row)) => loaded.groups.push(row),
+                Ok(CatalogEntry::Pack(row)) => {
                     loaded.pack_sizes.insert(id, row.bytes);
                     loaded.packed.extend(row.blobs);
                 }
@@ -80,7 +80,7 @@ fn damaged(row: &Row<'_>, id: GroupId, why: String) -> DamagedEntry {
 
 /// Verifies a live entry by its checksum. An older build's read-only database has no checksums: its entries are taken as
 /// they are.
-fn verified(row: &Row<'_>, found: Found) -> Result<Entry, CatalogError> {
+fn verified(row: &Row<'_>, found: UnverifiedEntry) -> Result<CatalogEntry, CatalogError> {
     let id = found.id;
     let entry = entry(row, found)?;
     match row.get::<_, Option<i64>>("checksum") {
@@ -91,8 +91,8 @@ fn verified(row: &Row<'_>, found: Found) -> Result<Entry, CatalogError> {
     }
 }
 
-fn entry(row: &Row<'_>, found: Found) -> Result<Entry, CatalogError> {
-    let Found { id, files, blobs, places } = found;
+fn entry(row: &Row<'_>, found: UnverifiedEntry) -> Result<CatalogEntry, CatalogError> {
+    let UnverifiedEntry { id, files, blobs, places } = found;
     let is_pack = match row.get::<_, i64>("pack")? {
         0 => false,
         1 => true,
@@ -101,10 +101,10 @@ fn entry(row: &Row<'_>, found: Found) -> Result<Entry, CatalogError> {
     if is_pack {
         let file = files.into_iter().next();
         let (path, bytes) = file.map(|file| (file.path, file.bytes)).unwrap_or_default();
-        return Ok(Entry::Pack(PackRow { id, path, bytes, blobs: places }));
+        return Ok(CatalogEntry::Pack(PackRow { id, path, bytes, blobs: places }));
     }
     let files = files.into_iter().filter_map(|file| file.entry(id)).collect();
-    Ok(Entry::Group(GroupRow { id, meta: group_meta(row)?, files, blobs }))
+    Ok(CatalogEntry::Group(GroupRow { id, meta: group_meta(row)?, files, blobs }))
 }
 
 /// Writes the checksum of every live entry as it is now.
@@ -140,7 +140,7 @@ pub(super) fn learn_blocks(transaction: &Transaction<'_>, file: &FileEntry) -> R
 fn one<T>(
     transaction: &Transaction<'_>,
     id: GroupId,
-    work: impl FnOnce(&Row<'_>, Found) -> Result<T, CatalogError>,
+    work: impl FnOnce(&Row<'_>, UnverifiedEntry) -> Result<T, CatalogError>,
 ) -> Result<Option<T>, CatalogError> {
     let key = id.0 as i64;
     let mut files = load_files(transaction, "group_id = ?1", [key])?;
@@ -148,7 +148,7 @@ fn one<T>(
     let hashes = statement.query_map([key], |row| row.get::<_, Vec<u8>>(0))?.collect::<Result<Vec<_>, _>>()?;
     let blobs = hashes.iter().filter_map(|hash| BlobHash::from_slice(hash)).collect();
     let places = places_where(transaction, "group_id = ?1", [key])?.remove(&id).unwrap_or_default();
-    let found = Found { id, files: files.remove(&id).unwrap_or_default(), blobs, places };
+    let found = UnverifiedEntry { id, files: files.remove(&id).unwrap_or_default(), blobs, places };
     let mut statement = transaction.prepare("SELECT * FROM groups WHERE id = ?1 AND state = 'live'")?;
     let made = statement.query_row([key], |row| Ok(work(row, found))).optional()?;
     made.transpose()
@@ -256,7 +256,7 @@ pub(super) fn load_refs(connection: &Connection) -> Result<BTreeMap<GroupId, BTr
 /// Where blobs are, by pack.
 pub(super) fn load_places(
     connection: &Connection,
-) -> Result<BTreeMap<GroupId, BTreeMap<BlobHash, Place>>, CatalogError> {
+) -> Result<BTreeMap<GroupId, BTreeMap<BlobHash, BlobLocation>>, CatalogError> {
     places_where(connection, "1", [])
 }
 
@@ -264,14 +264,15 @@ fn places_where(
     connection: &Connection,
     which: &str,
     params: impl Params,
-) -> Result<BTreeMap<GroupId, BTreeMap<BlobHash, Place>>, CatalogError> {
+) -> Result<BTreeMap<GroupId, BTreeMap<BlobHash, BlobLocation>>, CatalogError> {
     let sql = format!("SELECT hash, group_id, offset, length, raw_length FROM blobs WHERE {which}");
     let mut statement = connection.prepare(&sql)?;
     let mut rows = statement.query(params)?;
     let mut places: BTreeMap<GroupId, BTreeMap<_, _>> = BTreeMap::new();
     while let Some(row) = rows.next()? {
         let number = |index| row.get::<_, i64>(index).map_or(0, |number| number as u64);
-        let place = Place { pack: GroupId(number(1)), offset: number(2), length: number(3), raw_length: number(4) };
+        let place =
+            BlobLocation { pack: GroupId(number(1)), offset: number(2), length: number(3), raw_length: number(4) };
         let hash = row.get_ref(0)?.as_bytes().ok().and_then(BlobHash::from_slice);
         places.entry(place.pack).or_default().extend(hash.map(|hash| (hash, place)));
     }

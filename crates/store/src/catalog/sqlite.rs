@@ -10,7 +10,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, Transactio
 
 use super::entries::{self, add_group, add_pack, load_places, load_refs};
 use super::schema::{CHECKED, CREATE, IDENTIFY, STEPS, VERSION};
-use super::{Catalog, Commit, DocumentStore, EntryState, Loaded, PackUsage};
+use super::{Catalog, CatalogContents, Commit, DocumentStore, EntryState, PackUsage};
 use crate::disk::Identity;
 use crate::error::CatalogError;
 use kino_lake::blobs;
@@ -147,9 +147,10 @@ pub(super) fn uri(path: &Path, option: &str) -> String {
 }
 
 impl Catalog for SqliteCatalog {
-    fn load(&self) -> Result<Loaded, CatalogError> {
+    fn load(&self) -> Result<CatalogContents, CatalogError> {
         let connection = self.lock();
-        let mut loaded = Loaded { wal_position: meta(&connection, "wal_position")?, ..Loaded::default() };
+        let mut loaded =
+            CatalogContents { wal_position: meta(&connection, "wal_position")?, ..CatalogContents::default() };
         entries::load(&connection, &mut loaded)?;
         loaded.tombstones = load_tombstones(&connection)?;
         loaded.log_in_use = number(&connection, LOG_IN_USE)?.map(|in_use| in_use != 0);

@@ -11,7 +11,7 @@ use kino_model::batch::rows;
 use super::{LogPiece, LoggedBatch, is_gone};
 use crate::inner::Inner;
 use crate::log_position::LogPosition;
-use crate::wal::segment::{self, HEADER_LEN, Kind, Next, Record};
+use crate::wal::segment::{self, HEADER_LEN, Next, RecordKind, SegmentRecord};
 use crate::wal::{payload, segment_number, segment_path};
 
 /// Bytes of the log that are read at once; a larger record is read alone.
@@ -146,7 +146,7 @@ impl Inner {
         let bytes = self.disk.read(path)?;
         let (mut spans, mut logs) = (0, 0);
         for record in segment::scan(&bytes).records.iter().filter(|record| record.at as u64 >= offset) {
-            if let (Kind::Batch, Ok(batch)) = (record.kind, payload::decode(record.payload)) {
+            if let (RecordKind::Batch, Ok(batch)) = (record.kind, payload::decode(record.payload)) {
                 spans += batch.spans.num_rows() as u64;
                 logs += rows::log_count(&batch) as u64;
             }
@@ -155,8 +155,8 @@ impl Inner {
     }
 }
 
-fn take(record: &Record<'_>, piece: &mut LogPiece) {
-    if record.kind == Kind::Batch {
+fn take(record: &SegmentRecord<'_>, piece: &mut LogPiece) {
+    if record.kind == RecordKind::Batch {
         match payload::decode(record.payload) {
             Ok(batch) => piece.batches.push(LoggedBatch { arrival: record.arrival, batch }),
             Err(error) => {

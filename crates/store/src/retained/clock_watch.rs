@@ -16,7 +16,7 @@ const WRITTEN_EVERY: Duration = Duration::from_hours(1);
 
 /// What the next run must know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Seen {
+pub(crate) struct ClockReading {
     /// The wall clock when it was read last, in Unix nanoseconds.
     wall: i64,
     /// Until when retention waits.
@@ -26,8 +26,8 @@ pub(crate) struct Seen {
 /// The clocks as they were read last.
 #[derive(Debug, Default)]
 pub(crate) struct ClockWatch {
-    seen: Option<(Seen, u64)>,
-    written: Option<Seen>,
+    seen: Option<(ClockReading, u64)>,
+    written: Option<ClockReading>,
 }
 
 impl ClockWatch {
@@ -38,7 +38,7 @@ impl ClockWatch {
 
     /// Reads the clocks; says whether retention must wait. `before` is what an earlier run wrote down, or in its place
     /// the latest arrival; the first reading alone looks at it.
-    pub(crate) fn must_wait(&mut self, wall: i64, monotonic: u64, before: Option<Seen>) -> bool {
+    pub(crate) fn must_wait(&mut self, wall: i64, monotonic: u64, before: Option<ClockReading>) -> bool {
         let (last, passed, jump) = match self.seen {
             Some((last, then)) => (Some(last), monotonic.saturating_sub(then), JUMP),
             None => (before, 0, JUMP_WHILE_STOPPED),
@@ -48,13 +48,13 @@ impl ClockWatch {
             let has_jumped = wall.abs_diff(expected) > jump.as_nanos() as u64;
             if has_jumped { Some(wall.saturating_add(WAIT.as_nanos() as i64)) } else { last.wait_until }
         });
-        let seen = Seen { wall, wait_until: wait_until.filter(|until| wall < *until) };
+        let seen = ClockReading { wall, wait_until: wait_until.filter(|until| wall < *until) };
         self.seen = Some((seen, monotonic));
         seen.wait_until.is_some()
     }
 
     /// What is to be written down now, if anything is.
-    pub(crate) fn take_unwritten(&mut self) -> Option<Seen> {
+    pub(crate) fn take_unwritten(&mut self) -> Option<ClockReading> {
         let (seen, _) = self.seen?;
         let is_known = self.written.is_some_and(|written| {
             written.wait_until == seen.wait_until && seen.wall.abs_diff(written.wall) < WRITTEN_EVERY.as_nanos() as u64
@@ -67,7 +67,7 @@ impl ClockWatch {
     }
 }
 
-impl Seen {
+impl ClockReading {
     /// What is known where nothing was written down: when rows arrived last.
     pub(crate) fn at(arrival: i64) -> Self {
         Self { wall: arrival, wait_until: None }
@@ -114,7 +114,7 @@ mod tests {
         let mut next = ClockWatch::default();
         assert!(next.must_wait(YEAR + HOUR, 5, written));
         assert!(!ClockWatch::default().must_wait(YEAR + 25 * HOUR, 5, written));
-        let arrival = Some(Seen::at(0));
+        let arrival = Some(ClockReading::at(0));
         assert!(ClockWatch::default().must_wait(YEAR, 5, arrival));
         assert!(!ClockWatch::default().must_wait(5 * 24 * HOUR, 5, arrival));
     }

@@ -144,12 +144,12 @@ impl TraceFilter {
 
 /// A shared filter with the span test it implies.
 #[derive(Clone, Debug)]
-pub(super) struct Asked {
+pub(super) struct SharedFilter {
     pub(super) filter: Arc<TraceFilter>,
     pub(super) spans: Arc<SpanTest>,
 }
 
-impl Asked {
+impl SharedFilter {
     pub(super) fn new(filter: &TraceFilter) -> Self {
         Self { filter: Arc::new(filter.clone()), spans: Arc::new(filter.span_test()) }
     }

@@ -12,7 +12,7 @@ use futures::future::try_join_all;
 use kino_model::columns::Table;
 use kino_model::{DurationNanos, TraceId};
 
-use super::filter::{Asked, TraceFilter};
+use super::filter::{SharedFilter, TraceFilter};
 use super::group_spans::GroupSpans;
 use super::piece_walk::PieceWalk;
 use super::split::SplitView;
@@ -29,9 +29,9 @@ const IDS_AT_ONCE: usize = 16 * 1_024;
 /// Bytes of an id: in the list, which grows by doubling, and in the heap before.
 const ID_BYTES: usize = 96;
 
-/// A page of traces.
+/// A part of an answer, with the cursor to the next.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Found {
+pub struct TracePage {
     /// The newest first; equal starts by trace id.
     pub rows: Vec<TraceRow>,
     /// The cursor of the next page; `None` on the last.
@@ -52,7 +52,7 @@ pub struct TraceSize {
 const SIZE_COLUMNS: [&str; 3] = ["trace_id", "duration_nanos", "span_count"];
 
 /// The position of a trace in the answer: later starts first, then smaller ids.
-type Place = (i64, Reverse<TraceId>);
+type TracePosition = (i64, Reverse<TraceId>);
 
 /// The source of a candidate: the walk, or the batch in memory, and the row there.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -72,19 +72,24 @@ impl Snapshot {
     ///
     /// # Errors
     /// Where a file cannot be read, or the cursor is not one of ours.
-    pub async fn find(&self, filter: &TraceFilter, limit: usize, cursor: Option<&str>) -> Result<Found, ScanError> {
+    pub async fn find(&self, filter: &TraceFilter, limit: usize, cursor: Option<&str>) -> Result<TracePage, ScanError> {
         answer!(self, |snapshot| snapshot.find_once(filter, limit, cursor))
     }
 
-    async fn find_once(&self, filter: &TraceFilter, limit: usize, cursor: Option<&str>) -> Result<Found, ScanError> {
+    async fn find_once(
+        &self,
+        filter: &TraceFilter,
+        limit: usize,
+        cursor: Option<&str>,
+    ) -> Result<TracePage, ScanError> {
         let after =
             cursor.map(|cursor| parse(cursor).ok_or_else(|| ScanError::Cursor(cursor.to_owned()))).transpose()?;
-        let mut search = Search::new(self, filter, after).await?;
+        let mut search = TraceSearch::new(self, filter, after).await?;
         let mut winners = search.first(limit.saturating_add(1)).await?;
         let more = winners.len() > limit;
         winners.truncate(limit);
         let next = winners.last().filter(|_| more).map(|(place, _)| format!("{}:{}", place.0, place.1.0));
-        Ok(Found { rows: search.rows(winners, None).await?, next })
+        Ok(TracePage { rows: search.rows(winners, None).await?, next })
     }
 
     /// Returns the sizes of the newest traces that pass, at most `limit`, the newest first: for less than
@@ -97,7 +102,7 @@ impl Snapshot {
     }
 
     async fn trace_sizes_once(&self, filter: &TraceFilter, limit: usize) -> Result<Vec<TraceSize>, ScanError> {
-        let mut search = Search::new(self, filter, None).await?;
+        let mut search = TraceSearch::new(self, filter, None).await?;
         let winners = search.first(limit).await?;
         let rows = search.rows(winners, Some(&SIZE_COLUMNS)).await?.into_iter();
         let size =
@@ -114,7 +119,7 @@ impl Snapshot {
     }
 
     async fn trace_ids_of_once(&self, filter: &TraceFilter) -> Result<Vec<TraceId>, ScanError> {
-        let mut search = Search::new(self, filter, None).await?;
+        let mut search = TraceSearch::new(self, filter, None).await?;
         let mut ids = Vec::new();
         while let Some((place, _)) = search.next().await? {
             if ids.len() % IDS_AT_ONCE == 0 {
@@ -126,18 +131,18 @@ impl Snapshot {
     }
 }
 
-fn parse(cursor: &str) -> Option<Place> {
+fn parse(cursor: &str) -> Option<TracePosition> {
     let (start, id) = cursor.split_once(':')?;
     Some((start.parse().ok()?, Reverse(id.parse().ok()?)))
 }
 
 /// A walk over a group or over a piece of merged rows.
-enum Source {
+enum TraceSource {
     Group(Walk),
     Piece(PieceWalk),
 }
 
-impl Source {
+impl TraceSource {
     /// The latest start that a trace of the rest can have, in Unix nanoseconds; `None` after the last.
     fn bound(&self) -> Option<i64> {
         match self {
@@ -155,10 +160,10 @@ impl Source {
 }
 
 /// One question, and how far it was answered.
-struct Search<'a> {
+struct TraceSearch<'a> {
     snapshot: &'a Snapshot,
-    asked: Asked,
-    after: Option<Place>,
+    asked: SharedFilter,
+    after: Option<TracePosition>,
     /// The latest start that is asked for, in Unix nanoseconds.
     latest: i64,
     split: Arc<SplitView>,
@@ -166,23 +171,28 @@ struct Search<'a> {
     spans: Vec<GroupSpans>,
     /// Split traces with a span in memory that passes.
     in_memory: HashSet<TraceId>,
-    walks: Vec<Source>,
-    heap: BinaryHeap<(Place, Reverse<From>)>,
+    walks: Vec<TraceSource>,
+    heap: BinaryHeap<(TracePosition, Reverse<From>)>,
     /// Number of walks that read at the same time.
     at_once: usize,
 }
 
-impl<'a> Search<'a> {
-    async fn new(snapshot: &'a Snapshot, filter: &TraceFilter, after: Option<Place>) -> Result<Self, ScanError> {
+impl<'a> TraceSearch<'a> {
+    async fn new(
+        snapshot: &'a Snapshot,
+        filter: &TraceFilter,
+        after: Option<TracePosition>,
+    ) -> Result<Self, ScanError> {
         let latest = filter.until.map_or(i64::MAX, |until| until.0.saturating_sub(1));
         let latest = after.map_or(latest, |place| latest.min(place.0));
-        let asked = Asked::new(filter);
+        let asked = SharedFilter::new(filter);
         let split = Arc::clone(snapshot.split().await?);
         let spans =
             snapshot.groups.iter().map(|group| GroupSpans::new(group, &asked.spans, &snapshot.reader)).collect();
         let groups = snapshot.groups.iter().enumerate();
-        let mut walks: Vec<Source> = groups.map(|(place, group)| Source::Group(Walk::new(place, group))).collect();
-        walks.extend(PieceWalk::all(&split, &asked, latest).into_iter().map(Source::Piece));
+        let mut walks: Vec<TraceSource> =
+            groups.map(|(place, group)| TraceSource::Group(Walk::new(place, group))).collect();
+        walks.extend(PieceWalk::all(&split, &asked, latest).into_iter().map(TraceSource::Piece));
         let (in_memory, heap) = (HashSet::default(), BinaryHeap::new());
         let mut search = Self { snapshot, asked, after, latest, split, spans, in_memory, walks, heap, at_once: 1 };
         search.push_hot()?;
@@ -215,11 +225,11 @@ impl<'a> Search<'a> {
     }
 
     /// The next trace that passes.
-    async fn next(&mut self) -> Result<Option<(Place, Winner)>, ScanError> {
+    async fn next(&mut self) -> Result<Option<(TracePosition, Winner)>, ScanError> {
         loop {
             let top = self.heap.peek().map(|(place, _)| place.0);
             // These may still yield a trace that comes before the top of the heap.
-            let behind = |walk: &Source| walk.bound().filter(|bound| top.is_none_or(|top| *bound >= top));
+            let behind = |walk: &TraceSource| walk.bound().filter(|bound| top.is_none_or(|top| *bound >= top));
             let mut behind: Vec<(i64, usize)> =
                 self.walks.iter().enumerate().filter_map(|(at, walk)| Some((behind(walk)?, at))).collect();
             if !behind.is_empty() {
@@ -265,7 +275,7 @@ impl<'a> Search<'a> {
     }
 
     /// The next traces that pass, at most `count`.
-    async fn first(&mut self, count: usize) -> Result<Vec<(Place, Winner)>, ScanError> {
+    async fn first(&mut self, count: usize) -> Result<Vec<(TracePosition, Winner)>, ScanError> {
         let mut winners = Vec::new();
         while winners.len() < count {
             match self.next().await? {
@@ -277,7 +287,11 @@ impl<'a> Search<'a> {
     }
 
     /// Reads the rows of the winners, in their order; of `columns` alone where these are given, others being empty or zero.
-    async fn rows(&self, winners: Vec<(Place, Winner)>, columns: Option<&[&str]>) -> Result<Vec<TraceRow>, ScanError> {
+    async fn rows(
+        &self,
+        winners: Vec<(TracePosition, Winner)>,
+        columns: Option<&[&str]>,
+    ) -> Result<Vec<TraceRow>, ScanError> {
         let mut wanted: HashMap<usize, Vec<usize>> = HashMap::default();
         for (_, winner) in &winners {
             if let Winner::Walked(walk, row) = winner {
@@ -290,8 +304,8 @@ impl<'a> Search<'a> {
         for (walk, mut rows) in walks {
             rows.sort_unstable();
             let group = match &self.walks[walk] {
-                Source::Group(walk) => Arc::clone(&walk.group),
-                Source::Piece(walk) => {
+                TraceSource::Group(walk) => Arc::clone(&walk.group),
+                TraceSource::Piece(walk) => {
                     read.extend(rows.into_iter().filter_map(|row| walk.row(row)).map(|row| (row.trace_id, row)));
                     continue;
                 }
@@ -302,7 +316,7 @@ impl<'a> Search<'a> {
             let rows = batches.iter().flat_map(trace_row::decode);
             read.extend(rows.map(|row| (row.trace_id, row)));
         }
-        let row = |(place, winner): (Place, Winner)| match winner {
+        let row = |(place, winner): (TracePosition, Winner)| match winner {
             Winner::Row(row) => Some(*row),
             Winner::Walked(..) => read.remove(&place.1.0),
         };

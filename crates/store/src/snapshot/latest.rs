@@ -10,7 +10,7 @@ use arrow_array::RecordBatch;
 use kino_model::columns::Table;
 use kino_model::{TraceId, UnixNanos};
 
-use super::walk::Operations;
+use super::walk::OperationMatch;
 use super::{OperationFilter, Snapshot, answer};
 use crate::error::ScanError;
 use kino_lake::columns::{ids, int64, trace_id_at};
@@ -51,12 +51,12 @@ impl Snapshot {
             found.extend(starts(&batch.spans, "start_unix_nanos", rows.filter(|row| marks.value(*row))));
         }
         let mut known = counted;
-        let mut groups: Vec<(&Arc<Group>, Operations, u64)> = Vec::new();
+        let mut groups: Vec<(&Arc<Group>, OperationMatch, u64)> = Vec::new();
         for group in self.groups.iter() {
             let rollups = self.rollups(group).await?;
             let here = filter.count(&rollups.rollups);
             known += here;
-            let operations = Operations::of(&rollups, |key| filter.is_of(key));
+            let operations = OperationMatch::of(&rollups, |key| filter.is_of(key));
             if !operations.is_none() && group.file(LakeTable::Traces).is_some() {
                 groups.push((group, operations, here));
             }
@@ -84,7 +84,7 @@ impl Snapshot {
         &self,
         file: &FileEntry,
         filter: &OperationFilter,
-        operations: &Operations,
+        operations: &OperationMatch,
     ) -> Result<Arc<Vec<(TraceId, UnixNanos)>>, ScanError> {
         let key = format!("{}#{:?}", file.path, (&filter.service, &filter.name, &filter.project));
         if let Some(known) = self.caches.latest.get(&key) {

@@ -8,11 +8,11 @@ use futures::future::try_join_all;
 use kino_model::TraceId;
 use kino_model::columns::Table;
 
-use super::filter::Asked;
+use super::filter::SharedFilter;
 use super::gather::TRACES_AT_A_TIME;
 use super::group_spans::{GroupSpans, LOOKED_UP_MAX};
-use super::split::{Entry, GroupLists, SplitTraces, SplitView};
-use super::walk::{CHUNK_GROWTH, CHUNK_ROWS, Candidate, Operations, Question, WALKS_AT_ONCE};
+use super::split::{GroupLists, SplitTrace, SplitTraces, SplitView};
+use super::walk::{CHUNK_GROWTH, CHUNK_ROWS, Candidate, OperationMatch, Question, WALKS_AT_ONCE};
 use crate::error::ScanError;
 use kino_lake::columns::{ids, int64, trace_id_at};
 use kino_lake::group::GroupId;
@@ -30,12 +30,12 @@ pub(super) struct PieceWalk {
     chunk: usize,
     /// Rows so far whose traces' spans had to be read.
     asked: usize,
-    operations: Operations,
+    operations: OperationMatch,
 }
 
 impl PieceWalk {
     /// A walk over each piece.
-    pub(super) fn all(split: &Arc<SplitView>, asked: &Asked, latest: i64) -> Vec<Self> {
+    pub(super) fn all(split: &Arc<SplitView>, asked: &SharedFilter, latest: i64) -> Vec<Self> {
         let pieces = |in_lake: bool, traces: &SplitTraces| {
             let walk = |piece| Self::new(split, in_lake, piece, asked, latest);
             (0..traces.pieces.len()).map(walk).collect::<Vec<_>>()
@@ -45,7 +45,7 @@ impl PieceWalk {
         walks
     }
 
-    fn new(split: &Arc<SplitView>, in_lake: bool, piece: usize, asked: &Asked, latest: i64) -> Self {
+    fn new(split: &Arc<SplitView>, in_lake: bool, piece: usize, asked: &SharedFilter, latest: i64) -> Self {
         let mut walk = Self {
             split: Arc::clone(split),
             in_lake,
@@ -54,12 +54,12 @@ impl PieceWalk {
             end: 0,
             chunk: CHUNK_ROWS,
             asked: 0,
-            operations: Operations::Any,
+            operations: OperationMatch::Any,
         };
         let keys = &walk.traces().pieces[piece].keys;
         if asked.spans.service.is_some() || asked.spans.name.is_some() {
             let admitted = keys.iter().zip(0..).filter(|(key, _)| asked.filter.admits(key));
-            walk.operations = Operations::these(admitted.map(|(_, number)| number).collect());
+            walk.operations = OperationMatch::these(admitted.map(|(_, number)| number).collect());
         }
         if let Some(starts) = int64(walk.rows(), "start_unix_nanos").filter(|_| !walk.operations.is_none()) {
             let end = starts.values().partition_point(|start| *start <= latest);
@@ -78,7 +78,7 @@ impl PieceWalk {
     }
 
     /// What is known of a trace; `None` where its row in this piece does not count.
-    fn entry(&self, id: &TraceId) -> Option<&Entry> {
+    fn entry(&self, id: &TraceId) -> Option<&SplitTrace> {
         self.traces().entry_in(id, self.piece).filter(|_| !(self.in_lake && self.split.hot.contains(id)))
     }
 
@@ -96,7 +96,7 @@ impl PieceWalk {
             return Ok(Vec::new());
         };
         let mut passed = question.asked.filter.mark(&rows).values().clone();
-        if !matches!(self.operations, Operations::Any) {
+        if !matches!(self.operations, OperationMatch::Any) {
             passed = &passed & self.operations.mark(&rows).values();
         }
         let mut marked: Vec<usize> = passed.set_indices().collect();

@@ -60,7 +60,7 @@ impl Correction {
         self.traces -= other.traces;
     }
 
-    fn add_entry(&mut self, entry: &Entry) {
+    fn add_entry(&mut self, entry: &SplitTrace) {
         self.traces += u64::from(entry.counted_again);
         let Some(wrong) = &entry.wrong else { return };
         self.spans += wrong.removed.len() as u64;
@@ -73,7 +73,7 @@ impl Correction {
 
 /// What is known of one trace in several sources.
 #[derive(Clone, Debug)]
-pub(super) struct Entry {
+pub(super) struct SplitTrace {
     /// The piece that has its row; [`NO_PIECE`] where it has no visible span.
     piece: u32,
     /// How often it is counted beyond once; for a hidden trace, beyond never.
@@ -115,7 +115,7 @@ pub(super) struct Piece {
 #[derive(Clone, Debug, Default)]
 pub(super) struct SplitTraces {
     pub(super) pieces: Vec<Arc<Piece>>,
-    entries: HashMap<TraceId, Entry>,
+    entries: HashMap<TraceId, SplitTrace>,
     correction: Correction,
 }
 

@@ -169,7 +169,7 @@ async fn evict_when_idle(traces: Weak<TraceCache>) {
 
 /// Estimates the memory of a trace, without its resources and scopes, which it shares with others.
 pub(super) fn bytes_of(trace: &Trace) -> usize {
-    let mut texts = Texts::default();
+    let mut texts = TextMeter::default();
     let mut bytes = size_of::<Trace>() + size_of_val(&*trace.spans) + size_of_val(&*trace.logs);
     for span in &trace.spans {
         bytes += texts.bytes(&span.name) + texts.bytes(&span.status.message) + texts.bytes(&span.trace_state);
@@ -189,18 +189,18 @@ pub(super) fn bytes_of(trace: &Trace) -> usize {
 }
 
 /// Measures texts outside their rows, and counts one that came again shortly after only once.
-struct Texts {
+struct TextMeter {
     /// Addresses of recent texts, by their hash.
     recent: [usize; 512],
 }
 
-impl Default for Texts {
+impl Default for TextMeter {
     fn default() -> Self {
         Self { recent: [0; 512] }
     }
 }
 
-impl Texts {
+impl TextMeter {
     fn bytes(&mut self, text: &Text) -> usize {
         if !text.is_heap_allocated() {
             return 0;
@@ -220,13 +220,13 @@ fn list<T>(list: &ThinVec<T>) -> usize {
     if list.capacity() == 0 { 0 } else { LIST_BYTES + list.capacity() * size_of::<T>() + ALLOCATION_BYTES }
 }
 
-fn attributes(attributes: &Attributes, texts: &mut Texts) -> usize {
+fn attributes(attributes: &Attributes, texts: &mut TextMeter) -> usize {
     let each = attributes.iter().map(|(key, own)| texts.bytes(key) + value(own, texts));
     list(attributes) + each.sum::<usize>()
 }
 
 /// The bytes that a value takes outside of its owner.
-fn value(value: &Value, texts: &mut Texts) -> usize {
+fn value(value: &Value, texts: &mut TextMeter) -> usize {
     match value {
         Value::String(text) => texts.bytes(text),
         Value::Bytes(bytes) => list(bytes),

@@ -8,7 +8,7 @@ use arrow_schema::ArrowError;
 use futures::StreamExt as _;
 use futures::future::try_join_all;
 use kino_model::batch::rows;
-use kino_model::columns::{Source, Table};
+use kino_model::columns::{ColumnSource, Table};
 use kino_model::{Batch, Link, LogRecord, Span, Trace, TraceId};
 
 use super::gather::{Parts, TRACES_AT_A_TIME};
@@ -74,7 +74,7 @@ impl Snapshot {
         let mut traces = Vec::with_capacity(trace_ids.len());
         for chunk in trace_ids.chunks(TRACES_AT_A_TIME) {
             // Values promoted from a resource are also in the resource, which is read whole.
-            let parts = self.gather_parts(chunk, |column| column.source != Source::Resource).await?;
+            let parts = self.gather_parts(chunk, |column| column.source != ColumnSource::Resource).await?;
             let reserved = self.memory.reserve_part(assembled_bytes(&parts)).await?;
             let before = traces.len();
             for piece in try_join_all(pieces(parts).into_iter().map(assembled)).await? {

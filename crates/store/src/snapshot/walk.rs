@@ -10,7 +10,7 @@ use foldhash::HashSet;
 use kino_model::TraceId;
 
 use super::Snapshot;
-use super::filter::Asked;
+use super::filter::SharedFilter;
 use super::group_spans::{GroupSpans, LOOKED_UP_MAX};
 use super::split::SplitView;
 use crate::error::ScanError;
@@ -38,10 +38,10 @@ pub(super) struct Walk {
     place: usize,
     /// No trace that is yet to be yielded starts later than this, in Unix nanoseconds; `None` after the last.
     pub(super) bound: Option<i64>,
-    state: State,
+    state: WalkState,
 }
 
-enum State {
+enum WalkState {
     /// Nothing has been read.
     New,
     /// Nothing more is to be read.
@@ -50,7 +50,7 @@ enum State {
     Open {
         end: usize,
         chunk: usize,
-        operations: Operations,
+        operations: OperationMatch,
         /// Whether spans must be read too: for attributes, and where the group does not distinguish all its operations.
         ask_spans: bool,
     },
@@ -58,7 +58,7 @@ enum State {
 
 /// Which operations of the group can pass.
 #[derive(Clone)]
-pub(super) enum Operations {
+pub(super) enum OperationMatch {
     /// The question does not ask for any.
     Any,
     /// Those with these ordinals.
@@ -70,7 +70,7 @@ pub(super) enum Operations {
 /// The question that walks answer.
 pub(super) struct Question<'a> {
     pub(super) snapshot: &'a Snapshot,
-    pub(super) asked: &'a Asked,
+    pub(super) asked: &'a SharedFilter,
     /// The split traces, which only the walks over their merged rows yield.
     pub(super) split: &'a SplitView,
     /// The latest start that is asked for, in Unix nanoseconds.
@@ -93,7 +93,7 @@ impl Walk {
     /// A walk over the group at this place.
     pub(super) fn new(place: usize, group: &Arc<Group>) -> Self {
         let there = group.file(LakeTable::Traces).is_some();
-        Self { group: Arc::clone(group), place, bound: there.then_some(group.meta.start_max.0), state: State::New }
+        Self { group: Arc::clone(group), place, bound: there.then_some(group.meta.start_max.0), state: WalkState::New }
     }
 
     /// Reads the next chunk and returns its traces that pass.
@@ -103,7 +103,7 @@ impl Walk {
             self.bound = None;
             return Ok(Vec::new());
         };
-        if let State::New = self.state {
+        if let WalkState::New = self.state {
             let Some(state) = self.open(question).await? else {
                 self.bound = None;
                 return Ok(Vec::new());
@@ -111,7 +111,7 @@ impl Walk {
             self.state = state;
         }
         self.read_spans(question).await?;
-        let State::Open { end, chunk, operations, ask_spans } = &mut self.state else {
+        let WalkState::Open { end, chunk, operations, ask_spans } = &mut self.state else {
             self.bound = None;
             return Ok(Vec::new());
         };
@@ -119,7 +119,7 @@ impl Walk {
         (*end, *chunk) = (range.start, *chunk * CHUNK_GROWTH);
         let operations = operations.clone();
         let mut columns = question.asked.filter.columns();
-        if let Operations::These(_) = operations {
+        if let OperationMatch::These(_) = operations {
             columns.push("operations");
         }
         let read =
@@ -165,18 +165,18 @@ impl Walk {
     /// Reads the spans of the whole group at once where that costs less than to look traces up. Ends the walk where no
     /// span passes.
     async fn read_spans(&mut self, question: &Question<'_>) -> Result<(), ScanError> {
-        let State::Open { end, chunk, ask_spans: true, .. } = &mut self.state else { return Ok(()) };
+        let WalkState::Open { end, chunk, ask_spans: true, .. } = &mut self.state else { return Ok(()) };
         let spans = &question.spans[self.place];
         spans.read(*chunk > LOOKED_UP_MAX).await?;
         match spans.passing().map(HashSet::len) {
-            Some(0) => self.state = State::Over,
+            Some(0) => self.state = WalkState::Over,
             Some(1..=FEW_TRACES) => *chunk = *end,
             _ => {}
         }
         Ok(())
     }
 
-    async fn open(&self, question: &Question<'_>) -> Result<Option<State>, ScanError> {
+    async fn open(&self, question: &Question<'_>) -> Result<Option<WalkState>, ScanError> {
         let filter = &question.asked.filter;
         let outside = filter.since.is_some_and(|since| self.group.meta.start_max < since)
             || self.group.meta.start_min.0 > question.latest;
@@ -184,12 +184,12 @@ impl Walk {
             return Ok(None);
         }
         let spans = &question.asked.spans;
-        let mut operations = Operations::Any;
+        let mut operations = OperationMatch::Any;
         let mut ask_spans = !spans.attributes.is_empty();
         if spans.service.is_some() || spans.name.is_some() {
             let rollups = question.snapshot.rollups(&self.group).await?;
             ask_spans |= rollups.has_other;
-            operations = Operations::of(&rollups, |key| filter.admits(key));
+            operations = OperationMatch::of(&rollups, |key| filter.admits(key));
             if operations.is_none() {
                 return Ok(None);
             }
@@ -207,11 +207,11 @@ impl Walk {
             }
         }
         let end = question.snapshot.reader.rows_until(file, question.latest).await?;
-        Ok(Some(State::Open { end, chunk: CHUNK_ROWS, operations, ask_spans }))
+        Ok(Some(WalkState::Open { end, chunk: CHUNK_ROWS, operations, ask_spans }))
     }
 }
 
-impl Operations {
+impl OperationMatch {
     /// Those of a group that are admitted, and those that it does not distinguish.
     pub(super) fn of(rollups: &GroupRollups, admits: impl Fn(&OperationKey) -> bool) -> Self {
         let mut wanted: HashSet<i32> =

@@ -33,7 +33,7 @@ use arrow_array::{
 use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::{DataType, Schema};
 use kino_model::Batch;
-use kino_model::columns::{Kind, Table};
+use kino_model::columns::{ColumnKind, Table};
 
 /// The first bytes. An Arrow payload begins with a length, which is never that large.
 pub(super) const MAGIC: &[u8; 8] = b"columns\xfe";
@@ -61,7 +61,7 @@ pub(crate) enum PayloadError {
 
 /// How numbers are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Numbers {
+pub(super) enum NumberEncoding {
     /// Each at its full width.
     Full,
     /// All of a column in as few bytes as its largest needs.
@@ -89,25 +89,29 @@ pub(super) fn encode(batch: &Batch, out: &mut Vec<u8>) -> Option<()> {
     Some(())
 }
 
-fn put_values(out: &mut Vec<u8>, kind: Kind, array: &ArrayRef) -> Option<()> {
+fn put_values(out: &mut Vec<u8>, kind: ColumnKind, array: &ArrayRef) -> Option<()> {
     match kind {
-        Kind::TraceId | Kind::SpanId => {
+        ColumnKind::TraceId | ColumnKind::SpanId => {
             let ids = array.as_fixed_size_binary();
             out.extend_from_slice(ids.values().get(..ids.len() * ids.value_length() as usize)?);
         }
-        Kind::Int => put_ints(out, array.as_primitive::<Int64Type>().values()),
-        Kind::Int32 => put_numbers(out, array.as_primitive::<Int32Type>().values().iter().copied(), i32::to_le_bytes),
-        Kind::Int8 => put_numbers(out, array.as_primitive::<Int8Type>().values().iter().copied(), i8::to_le_bytes),
-        Kind::Bool => put_bits(out, array.as_boolean().values()),
-        Kind::Text => {
+        ColumnKind::Int => put_ints(out, array.as_primitive::<Int64Type>().values()),
+        ColumnKind::Int32 => {
+            put_numbers(out, array.as_primitive::<Int32Type>().values().iter().copied(), i32::to_le_bytes);
+        }
+        ColumnKind::Int8 => {
+            put_numbers(out, array.as_primitive::<Int8Type>().values().iter().copied(), i8::to_le_bytes);
+        }
+        ColumnKind::Bool => put_bits(out, array.as_boolean().values()),
+        ColumnKind::Text => {
             let texts = array.as_string::<i32>();
             put_strings(out, texts.value_offsets(), texts.value_data());
         }
-        Kind::Bytes => {
+        ColumnKind::Bytes => {
             let bytes = array.as_binary::<i32>();
             put_strings(out, bytes.value_offsets(), bytes.value_data());
         }
-        Kind::Label => {
+        ColumnKind::Label => {
             let labels = array.as_dictionary::<Int32Type>();
             let texts = labels.values().as_string_opt::<i32>().filter(|texts| texts.null_count() == 0)?;
             put_u32(out, texts.len() as u32);
@@ -116,7 +120,7 @@ fn put_values(out: &mut Vec<u8>, kind: Kind, array: &ArrayRef) -> Option<()> {
             let keys = labels.keys().values().iter().map(|key| u64::from(key.cast_unsigned()));
             put_narrow(out, keys, texts.len() as u64);
         }
-        Kind::Map => {
+        ColumnKind::Map => {
             let map = array.as_map();
             let first = *map.value_offsets().first()?;
             let last = *map.value_offsets().last()?;
@@ -204,7 +208,7 @@ fn put_strings(out: &mut Vec<u8>, offsets: &[i32], bytes: &[u8]) {
 }
 
 /// The batch in `bytes`, which begin behind the magic that said how numbers are written.
-pub(super) fn decode(bytes: &[u8], numbers: Numbers) -> Result<Batch, PayloadError> {
+pub(super) fn decode(bytes: &[u8], numbers: NumberEncoding) -> Result<Batch, PayloadError> {
     let mut input = Input { bytes, numbers };
     let mut batch = Batch::empty();
     for table in Table::ALL {
@@ -236,7 +240,7 @@ fn table_of(table: Table, input: &mut Input<'_>) -> Result<RecordBatch, PayloadE
 /// Bytes from outside: every length is checked before it is believed.
 struct Input<'a> {
     bytes: &'a [u8],
-    numbers: Numbers,
+    numbers: NumberEncoding,
 }
 
 impl<'a> Input<'a> {
@@ -284,7 +288,7 @@ impl<'a> Input<'a> {
     }
 
     fn ints(&mut self, count: usize) -> Result<Vec<i64>, PayloadError> {
-        if self.numbers == Numbers::Full {
+        if self.numbers == NumberEncoding::Full {
             return self.numbers(count, i64::from_le_bytes);
         }
         let least = self.numbers(1, i64::from_le_bytes)?[0];
@@ -293,15 +297,17 @@ impl<'a> Input<'a> {
 
     fn keys(&mut self, count: usize) -> Result<Vec<i32>, PayloadError> {
         match self.numbers {
-            Numbers::Full => self.numbers(count, i32::from_le_bytes),
-            Numbers::Narrow => self.narrow(count, |key| key as i32),
+            NumberEncoding::Full => self.numbers(count, i32::from_le_bytes),
+            NumberEncoding::Narrow => self.narrow(count, |key| key as i32),
         }
     }
 
     fn offsets(&mut self, count: usize) -> Result<(OffsetBuffer<i32>, usize), PayloadError> {
         let offsets = match self.numbers {
-            Numbers::Full => self.numbers(count.checked_add(1).ok_or(PayloadError::Short)?, i32::from_le_bytes)?,
-            Numbers::Narrow => {
+            NumberEncoding::Full => {
+                self.numbers(count.checked_add(1).ok_or(PayloadError::Short)?, i32::from_le_bytes)?
+            }
+            NumberEncoding::Narrow => {
                 let mut end = 0_i32;
                 // What does not add up to an offset goes back, and is refused below.
                 let lengths = self.narrow(count, |length| length)?;
@@ -324,40 +330,40 @@ impl<'a> Input<'a> {
         Ok((offsets, Buffer::from(self.take(end, 1)?)))
     }
 
-    fn values(&mut self, kind: Kind, rows: usize, nulls: Option<NullBuffer>) -> Result<ArrayRef, PayloadError> {
+    fn values(&mut self, kind: ColumnKind, rows: usize, nulls: Option<NullBuffer>) -> Result<ArrayRef, PayloadError> {
         Ok(match kind {
-            Kind::TraceId | Kind::SpanId => {
-                let width = if kind == Kind::TraceId { 16 } else { 8 };
+            ColumnKind::TraceId | ColumnKind::SpanId => {
+                let width = if kind == ColumnKind::TraceId { 16 } else { 8 };
                 let bytes = Buffer::from(self.take(rows, width)?);
                 Arc::new(FixedSizeBinaryArray::try_new(width as i32, bytes, nulls)?)
             }
-            Kind::Int => Arc::new(Int64Array::try_new(self.ints(rows)?.into(), nulls)?),
-            Kind::Int32 => Arc::new(Int32Array::try_new(self.numbers(rows, i32::from_le_bytes)?.into(), nulls)?),
-            Kind::Int8 => Arc::new(Int8Array::try_new(self.numbers(rows, i8::from_le_bytes)?.into(), nulls)?),
-            Kind::Bool => Arc::new(BooleanArray::new(self.bits(rows)?, nulls)),
-            Kind::Text => {
+            ColumnKind::Int => Arc::new(Int64Array::try_new(self.ints(rows)?.into(), nulls)?),
+            ColumnKind::Int32 => Arc::new(Int32Array::try_new(self.numbers(rows, i32::from_le_bytes)?.into(), nulls)?),
+            ColumnKind::Int8 => Arc::new(Int8Array::try_new(self.numbers(rows, i8::from_le_bytes)?.into(), nulls)?),
+            ColumnKind::Bool => Arc::new(BooleanArray::new(self.bits(rows)?, nulls)),
+            ColumnKind::Text => {
                 let (offsets, bytes) = self.strings(rows)?;
                 Arc::new(StringArray::try_new(offsets, bytes, nulls)?)
             }
-            Kind::Bytes => {
+            ColumnKind::Bytes => {
                 let (offsets, bytes) = self.strings(rows)?;
                 Arc::new(BinaryArray::try_new(offsets, bytes, nulls)?)
             }
-            Kind::Label => {
+            ColumnKind::Label => {
                 let count = self.u32()?;
                 let (offsets, bytes) = self.strings(count)?;
                 let texts = StringArray::try_new(offsets, bytes, None)?;
                 let keys = Int32Array::try_new(self.keys(rows)?.into(), nulls)?;
                 Arc::new(DictionaryArray::<Int32Type>::try_new(keys, Arc::new(texts))?)
             }
-            Kind::Map => {
+            ColumnKind::Map => {
                 let (offsets, count) = self.offsets(rows)?;
                 let (key_offsets, key_bytes) = self.strings(count)?;
                 let value_nulls = self.nulls(count)?;
                 let (value_offsets, value_bytes) = self.strings(count)?;
                 let keys = StringArray::try_new(key_offsets, key_bytes, None)?;
                 let values = StringArray::try_new(value_offsets, value_bytes, value_nulls)?;
-                let DataType::Map(field, ordered) = Kind::Map.arrow() else { unreachable!("a map is a map") };
+                let DataType::Map(field, ordered) = ColumnKind::Map.arrow() else { unreachable!("a map is a map") };
                 let DataType::Struct(pair) = field.data_type().clone() else { unreachable!("entries are pairs") };
                 let entries = StructArray::try_new(pair, vec![Arc::new(keys), Arc::new(values)], None)?;
                 Arc::new(MapArray::try_new(field, offsets, entries, nulls, ordered)?)
@@ -444,13 +450,13 @@ mod tests {
                 ("duration_nanos", Arc::new(Int64Array::from(vec![Some(i64::MAX), None, Some(widest)]))),
             ];
             let batch = Batch { spans: RecordBatch::try_from_iter(columns).unwrap(), ..Batch::empty() };
-            let read = decode(&bytes_of(&batch)[MAGIC.len()..], Numbers::Narrow).unwrap();
+            let read = decode(&bytes_of(&batch)[MAGIC.len()..], NumberEncoding::Narrow).unwrap();
             assert_eq!(read.spans.columns(), batch.spans.columns());
         }
         for length in [0, 0xff, 0x100, 0xffff, 0x1_0000] {
             let names: ArrayRef = Arc::new(StringArray::from(vec![String::new(), "x".repeat(length), "y".to_owned()]));
             let batch = Batch { spans: RecordBatch::try_from_iter([("name", names)]).unwrap(), ..Batch::empty() };
-            let read = decode(&bytes_of(&batch)[MAGIC.len()..], Numbers::Narrow).unwrap();
+            let read = decode(&bytes_of(&batch)[MAGIC.len()..], NumberEncoding::Narrow).unwrap();
             assert_eq!(read.spans.columns(), batch.spans.columns());
         }
     }
@@ -460,10 +466,10 @@ mod tests {
         for lengths in [vec![u64::from(u32::MAX); 3], vec![i32::MAX as u64, 1], vec![u64::MAX, 1]] {
             let mut bytes = Vec::new();
             put_narrow(&mut bytes, lengths.iter().copied(), lengths[0]);
-            let mut input = Input { bytes: &bytes, numbers: Numbers::Narrow };
+            let mut input = Input { bytes: &bytes, numbers: NumberEncoding::Narrow };
             assert!(matches!(input.offsets(lengths.len()), Err(PayloadError::Offsets)));
         }
-        let mut input = Input { bytes: &[3, 0, 0, 0], numbers: Numbers::Narrow };
+        let mut input = Input { bytes: &[3, 0, 0, 0], numbers: NumberEncoding::Narrow };
         assert!(matches!(input.offsets(1), Err(PayloadError::Width(3))));
     }
 
@@ -482,20 +488,20 @@ mod tests {
             };
             let cut = Batch { spans: cut(&batch.spans), events: cut(&batch.events), links: cut(&batch.links) };
             let bytes = bytes_of(&cut);
-            assert_eq!(decode(&bytes[MAGIC.len()..], Numbers::Narrow).unwrap(), cut);
+            assert_eq!(decode(&bytes[MAGIC.len()..], NumberEncoding::Narrow).unwrap(), cut);
         }
-        assert_eq!(decode(&bytes_of(&Batch::empty())[MAGIC.len()..], Numbers::Narrow).unwrap(), Batch::empty());
+        assert_eq!(decode(&bytes_of(&Batch::empty())[MAGIC.len()..], NumberEncoding::Narrow).unwrap(), Batch::empty());
     }
 
     #[test]
     fn no_prefix_and_no_damage_makes_reading_panic() {
         let bytes = bytes_of(&shop());
         for cut in (MAGIC.len()..bytes.len()).step_by(97) {
-            assert!(decode(&bytes[MAGIC.len()..cut], Numbers::Narrow).is_err());
+            assert!(decode(&bytes[MAGIC.len()..cut], NumberEncoding::Narrow).is_err());
             let mut damaged = bytes.clone();
             damaged[cut] ^= 0xa5;
-            drop(decode(&damaged[MAGIC.len()..], Numbers::Narrow));
-            drop(decode(&damaged[MAGIC.len()..], Numbers::Full));
+            drop(decode(&damaged[MAGIC.len()..], NumberEncoding::Narrow));
+            drop(decode(&damaged[MAGIC.len()..], NumberEncoding::Full));
         }
     }
 

@@ -3,16 +3,16 @@
 use kino_model::Batch;
 
 use super::replay::{Replayed, read_segment};
-use super::segment::{self, HEADER_LEN, Header, Kind};
+use super::segment::{self, HEADER_LEN, Header, RecordKind};
 use super::{columns, payload};
 use crate::hot::Content;
 
 /// A segment of these batches and blobs, as the writer makes it.
 pub fn segment_of(batches: &[Batch], blobs: &[&[u8]]) -> Vec<u8> {
     let batches = batches.iter().map(|batch| payload::encode(batch).expect("a batch can be written"));
-    let records: Vec<(Kind, Vec<u8>)> = batches
-        .map(|payload| (Kind::Batch, payload))
-        .chain(blobs.iter().map(|blob| (Kind::Blob, blob.to_vec())))
+    let records: Vec<(RecordKind, Vec<u8>)> = batches
+        .map(|payload| (RecordKind::Batch, payload))
+        .chain(blobs.iter().map(|blob| (RecordKind::Blob, blob.to_vec())))
         .collect();
     segment_bytes(&records).0
 }
@@ -71,8 +71,8 @@ pub fn check_columns(bytes: &[u8]) {
 /// every record that was not touched comes back, and no other, whatever its payload looks like.
 pub fn check_damage(bytes: &[u8]) {
     let [piece, at_low, at_high, flip, content @ ..] = bytes else { return };
-    let records: Vec<(Kind, Vec<u8>)> =
-        content.chunks(usize::from(*piece).max(1)).map(|piece| (Kind::Blob, piece.to_vec())).collect();
+    let records: Vec<(RecordKind, Vec<u8>)> =
+        content.chunks(usize::from(*piece).max(1)).map(|piece| (RecordKind::Blob, piece.to_vec())).collect();
     let (mut segment, ends) = segment_bytes(&records);
     if records.is_empty() {
         return;
@@ -91,7 +91,7 @@ pub fn check_damage(bytes: &[u8]) {
 }
 
 /// A segment, and where each of its records ends. A record's arrival is its place.
-fn segment_bytes(records: &[(Kind, Vec<u8>)]) -> (Vec<u8>, Vec<usize>) {
+fn segment_bytes(records: &[(RecordKind, Vec<u8>)]) -> (Vec<u8>, Vec<usize>) {
     let mut bytes = segment::header(1).to_vec();
     let mut ends = Vec::new();
     for (index, (kind, payload)) in records.iter().enumerate() {
@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn a_record_within_a_damaged_or_torn_record_is_no_record() {
-        let inner = segment_bytes(&[(Kind::Blob, b"within".to_vec())]).0;
+        let inner = segment_bytes(&[(RecordKind::Blob, b"within".to_vec())]).0;
         let mut content = vec![b'x'; 4];
         content.extend(&inner[HEADER_LEN..]);
         content.extend([b'y'; 4]);
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_payload_that_looks_like_a_torn_record_costs_no_record_behind_it() {
-        let inner = segment_bytes(&[(Kind::Blob, b"within".to_vec()), (Kind::Blob, vec![b'x'; 4_000])]).0;
+        let inner = segment_bytes(&[(RecordKind::Blob, b"within".to_vec()), (RecordKind::Blob, vec![b'x'; 4_000])]).0;
         // A record and another's header, in a record whose own header is damaged.
         let content = &inner[HEADER_LEN..HEADER_LEN + 2 * RECORD_HEADER_LEN + 10];
         for at in 0..RECORD_HEADER_LEN as u8 {

@@ -9,7 +9,7 @@ use arrow_ipc::writer::StreamWriter;
 use kino_model::Batch;
 use kino_model::columns::Table;
 
-use super::columns::{self, Numbers, PayloadError};
+use super::columns::{self, NumberEncoding, PayloadError};
 
 pub(crate) fn encode(batch: &Batch) -> Result<Vec<u8>, PayloadError> {
     let mut bytes = Vec::with_capacity(batch.memory_size().min(super::segment::PAYLOAD_MAX) + 4096);
@@ -34,10 +34,10 @@ pub(crate) fn encode(batch: &Batch) -> Result<Vec<u8>, PayloadError> {
 
 pub(crate) fn decode(mut bytes: &[u8]) -> Result<Batch, PayloadError> {
     if let Some(columns) = bytes.strip_prefix(columns::MAGIC) {
-        return columns::decode(columns, Numbers::Narrow);
+        return columns::decode(columns, NumberEncoding::Narrow);
     }
     if let Some(columns) = bytes.strip_prefix(columns::OLD_MAGIC) {
-        return columns::decode(columns, Numbers::Full);
+        return columns::decode(columns, NumberEncoding::Full);
     }
     let mut batch = Batch::empty();
     for table in Table::ALL {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 
 use super::extents::{Extents, SEGMENTS_MAX};
-use super::segment::{self, Header, Kind};
+use super::segment::{self, Header, RecordKind};
 use super::{aside_folder, payload, returned, segment_number};
 use crate::disk::Disk;
 use crate::hot::{Accepted, Content};
@@ -161,7 +161,7 @@ pub(super) fn read_segment(bytes: &[u8], replayed: &mut Replayed, copy_aside: &m
     }
     for record in scanned.records {
         let content = match record.kind {
-            Kind::Batch => match payload::decode(record.payload) {
+            RecordKind::Batch => match payload::decode(record.payload) {
                 Ok(batch) => Content::Batch(batch),
                 Err(error) => {
                     tracing::error!(%error, "a record of the log cannot be read");
@@ -172,7 +172,7 @@ pub(super) fn read_segment(bytes: &[u8], replayed: &mut Replayed, copy_aside: &m
                     continue;
                 }
             },
-            Kind::Blob => Content::Blob(blobs::hash_of(record.payload), Bytes::copy_from_slice(record.payload)),
+            RecordKind::Blob => Content::Blob(blobs::hash_of(record.payload), Bytes::copy_from_slice(record.payload)),
         };
         report.records += 1;
         let reserved = match &content {

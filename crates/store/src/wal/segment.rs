@@ -30,7 +30,7 @@ pub(crate) const PAYLOAD_MAX: usize = kino_lake::blobs::BLOB_BYTES_MAX;
 /// The content of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-pub(crate) enum Kind {
+pub(crate) enum RecordKind {
     /// Rows.
     Batch = 1,
     /// A large value.
@@ -39,8 +39,8 @@ pub(crate) enum Kind {
 
 /// A record's place and arrival.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Record<'a> {
-    pub(crate) kind: Kind,
+pub(crate) struct SegmentRecord<'a> {
+    pub(crate) kind: RecordKind,
     pub(crate) arrival: i64,
     pub(crate) payload: &'a [u8],
     /// The offset at which it begins.
@@ -70,7 +70,7 @@ pub(crate) enum Header {
 #[derive(Debug)]
 pub(crate) struct Scanned<'a> {
     pub(crate) header: Header,
-    pub(crate) records: Vec<Record<'a>>,
+    pub(crate) records: Vec<SegmentRecord<'a>>,
     /// Stretches that are not records, as (offset, length), and are followed by records.
     pub(crate) damaged: Vec<(usize, usize)>,
     /// The offset from which on nothing can be read; `None` where the last record ends with the bytes.
@@ -95,7 +95,13 @@ pub(crate) fn check_of(payload: &[u8]) -> u32 {
 }
 
 /// The header of a record that begins at `place` in its file.
-pub(crate) fn header_of(kind: Kind, arrival: i64, payload: &[u8], check: u32, place: u64) -> [u8; RECORD_HEADER_LEN] {
+pub(crate) fn header_of(
+    kind: RecordKind,
+    arrival: i64,
+    payload: &[u8],
+    check: u32,
+    place: u64,
+) -> [u8; RECORD_HEADER_LEN] {
     assert!(payload.len() <= PAYLOAD_MAX, "a payload is larger than a reader accepts");
     let mut bytes = [0; RECORD_HEADER_LEN];
     bytes[..4].copy_from_slice(MARK);
@@ -183,7 +189,7 @@ pub(crate) fn is_placed(bytes: &[u8]) -> bool {
 /// What begins at a place of a segment whose records say their places.
 pub(crate) enum Next<'a> {
     /// A whole record.
-    Record(Record<'a>),
+    Record(SegmentRecord<'a>),
     /// A record of this many bytes, header included, of which fewer are there.
     Longer(usize),
     /// No record, or a damaged one.
@@ -207,16 +213,16 @@ pub(crate) fn next_at(bytes: &[u8], place: u64) -> Next<'_> {
         return Next::Nothing;
     }
     let arrival = i64::from_le_bytes(header[16..24].try_into().expect("eight bytes"));
-    Next::Record(Record { kind, arrival, payload, at: place as usize })
+    Next::Record(SegmentRecord { kind, arrival, payload, at: place as usize })
 }
 
 /// Returns the header of a record at `at`; `None` where there is no whole one.
-fn record_header_at(bytes: &[u8], at: usize, layout: Layout) -> Option<(&[u8], Kind)> {
+fn record_header_at(bytes: &[u8], at: usize, layout: Layout) -> Option<(&[u8], RecordKind)> {
     record_header(bytes.get(at..)?, at as u64, layout)
 }
 
 /// Returns the header of the record that begins with these bytes at `place` of its file.
-fn record_header(bytes: &[u8], place: u64, layout: Layout) -> Option<(&[u8], Kind)> {
+fn record_header(bytes: &[u8], place: u64, layout: Layout) -> Option<(&[u8], RecordKind)> {
     let header = bytes.get(..layout.header_len())?;
     let (said, check) = header.split_at(header.len() - 4);
     if &header[..4] != MARK || u32_at(check, 0) != crc32c::crc32c(said) {
@@ -226,14 +232,14 @@ fn record_header(bytes: &[u8], place: u64, layout: Layout) -> Option<(&[u8], Kin
         return None;
     }
     match header[4] {
-        1 => Some((header, Kind::Batch)),
-        2 => Some((header, Kind::Blob)),
+        1 => Some((header, RecordKind::Batch)),
+        2 => Some((header, RecordKind::Blob)),
         _ => None,
     }
 }
 
 /// Returns the record at `at`, and where the next one begins.
-fn read_record(bytes: &[u8], at: usize, layout: Layout) -> Option<(Record<'_>, usize)> {
+fn read_record(bytes: &[u8], at: usize, layout: Layout) -> Option<(SegmentRecord<'_>, usize)> {
     let (header, kind) = record_header_at(bytes, at, layout)?;
     let length = u32_at(header, 8) as usize;
     let start = at + header.len();
@@ -242,7 +248,7 @@ fn read_record(bytes: &[u8], at: usize, layout: Layout) -> Option<(Record<'_>, u
         return None;
     }
     let arrival = i64::from_le_bytes(header[16..24].try_into().expect("eight bytes"));
-    Some((Record { kind, arrival, payload, at }, start + length))
+    Some((SegmentRecord { kind, arrival, payload, at }, start + length))
 }
 
 /// What follows a damaged or torn record, by its header.
@@ -299,7 +305,7 @@ mod tests {
         let mut ends = Vec::new();
         for (index, payload) in payloads.iter().enumerate() {
             let place = bytes.len() as u64;
-            bytes.extend(header_of(Kind::Batch, index as i64, payload, check_of(payload), place));
+            bytes.extend(header_of(RecordKind::Batch, index as i64, payload, check_of(payload), place));
             bytes.extend(payload);
             ends.push(bytes.len());
         }
@@ -328,7 +334,7 @@ mod tests {
             let records = scan(bytes).records;
             records.iter().map(|record| (record.kind, record.arrival, record.payload.to_vec())).collect()
         };
-        let (first, second) = ((Kind::Blob, 1, b"first".to_vec()), (Kind::Blob, 2, b"second".to_vec()));
+        let (first, second) = ((RecordKind::Blob, 1, b"first".to_vec()), (RecordKind::Blob, 2, b"second".to_vec()));
         assert_eq!(scan(&bytes).header, Header::Ours);
         assert_eq!(read(&bytes), [first.clone(), second.clone()]);
         assert_eq!(read(&bytes[..bytes.len() - 1]), std::slice::from_ref(&first));

@@ -15,7 +15,7 @@ use kino_model::Clock;
 use tokio::sync::oneshot;
 
 use super::extents::Extents;
-use super::segment::{self, Kind};
+use super::segment::{self, RecordKind};
 use crate::config::SyncPolicy;
 use crate::disk::{Disk, DiskFile};
 use crate::error::AppendError;
@@ -48,7 +48,7 @@ pub(crate) struct Options {
 
 /// One record, ready to be written.
 pub(crate) struct Append {
-    pub(crate) kind: Kind,
+    pub(crate) kind: RecordKind,
     /// The payload's checksum.
     pub(crate) check: u32,
     pub(crate) payload: Vec<u8>,
@@ -63,7 +63,7 @@ pub(crate) struct Frozen {
     pub(crate) position: u64,
 }
 
-enum Request {
+enum WriterRequest {
     Append(Box<Append>),
     Freeze(oneshot::Sender<Option<Frozen>>),
     Close,
@@ -72,7 +72,7 @@ enum Request {
 /// The store's end of the writer's queue.
 #[derive(Debug)]
 pub(crate) struct Writer {
-    queue: SyncSender<Request>,
+    queue: SyncSender<WriterRequest>,
     thread: std::sync::Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -83,7 +83,7 @@ struct Segment {
     length: u64,
 }
 
-struct State {
+struct WriterState {
     options: Options,
     disk: Arc<dyn Disk>,
     clock: Arc<dyn Clock>,
@@ -103,14 +103,15 @@ impl Writer {
     ) -> io::Result<Self> {
         let (queue, requests) = sync_channel(QUEUE_LEN);
         shared.log_end.send_replace(LogPosition { segment: options.next_segment, offset: 0 });
-        let state = State { options, disk, clock, shared, current: None, unsynced_since: None, buffer: Vec::new() };
+        let state =
+            WriterState { options, disk, clock, shared, current: None, unsynced_since: None, buffer: Vec::new() };
         let thread = std::thread::Builder::new().name("kino-wal".to_owned()).spawn(move || state.run(&requests))?;
         Ok(Self { queue, thread: std::sync::Mutex::new(Some(thread)) })
     }
 
     /// Queues one record; its answer comes through the record's own channel.
     pub(crate) fn append(&self, append: Append) -> Result<(), AppendError> {
-        self.queue.try_send(Request::Append(Box::new(append))).map_err(|error| match error {
+        self.queue.try_send(WriterRequest::Append(Box::new(append))).map_err(|error| match error {
             TrySendError::Full(_) => AppendError::Full { retry_after: RETRY_AFTER },
             TrySendError::Disconnected(_) => AppendError::Closed,
         })
@@ -119,14 +120,14 @@ impl Writer {
     /// Ends the active generation; `None` when it has nothing. Blocks while the queue is full.
     pub(crate) fn freeze(&self) -> Option<Frozen> {
         let (reply, answer) = oneshot::channel();
-        self.queue.send(Request::Freeze(reply)).ok()?;
+        self.queue.send(WriterRequest::Freeze(reply)).ok()?;
         answer.blocking_recv().ok()?
     }
 
     /// Writes and syncs what waits, and ends the thread. Blocks.
     pub(crate) fn close(&self) {
         // The thread is gone already where this fails, which is what is wanted.
-        drop(self.queue.send(Request::Close));
+        drop(self.queue.send(WriterRequest::Close));
         let thread = self.thread.lock().expect("no holder of this lock panics").take();
         if let Some(thread) = thread
             && thread.join().is_err()
@@ -136,8 +137,8 @@ impl Writer {
     }
 }
 
-impl State {
-    fn run(mut self, requests: &Receiver<Request>) {
+impl WriterState {
+    fn run(mut self, requests: &Receiver<WriterRequest>) {
         loop {
             let first = match requests.recv_timeout(self.sync_timeout()) {
                 Ok(request) => request,
@@ -151,12 +152,12 @@ impl State {
             let mut next = Some(first);
             while let Some(request) = next.take() {
                 match request {
-                    Request::Append(append) => next = self.append_group(*append, requests),
-                    Request::Freeze(reply) => {
+                    WriterRequest::Append(append) => next = self.append_group(*append, requests),
+                    WriterRequest::Freeze(reply) => {
                         // The requester may be gone; the generation then stays frozen for the next flush.
                         drop(reply.send(self.freeze()));
                     }
-                    Request::Close => {
+                    WriterRequest::Close => {
                         self.finish_segment();
                         return;
                     }
@@ -175,7 +176,7 @@ impl State {
     }
 
     /// Writes `first` and the appends that wait behind it; returns the first request of another kind, if it took one.
-    fn append_group(&mut self, first: Append, requests: &Receiver<Request>) -> Option<Request> {
+    fn append_group(&mut self, first: Append, requests: &Receiver<WriterRequest>) -> Option<WriterRequest> {
         let mut group = Vec::new();
         let mut left_over = None;
         self.buffer.clear();
@@ -192,7 +193,7 @@ impl State {
                 break;
             }
             match requests.try_recv() {
-                Ok(Request::Append(append)) => next = Some(*append),
+                Ok(WriterRequest::Append(append)) => next = Some(*append),
                 Ok(other) => left_over = Some(other),
                 Err(_) => {}
             }

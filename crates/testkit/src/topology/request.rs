@@ -6,7 +6,7 @@ use kino_model::{
     Event, LogRecord, Resource, Span, SpanId, SpanKind, StatusCode, Trace, TraceId, UnixNanos, Value, thin_vec,
 };
 
-use super::{Call, Callee, Fault, Kind, SPANS_MAX, Topology};
+use super::{Call, Callee, Fault, FaultKind, SPANS_MAX, Topology};
 use crate::Random;
 
 /// OTLP's severity numbers of INFO and ERROR.
@@ -63,23 +63,23 @@ impl Request<'_> {
         let span_id = self.trace.spans[at].span_id;
         let fault = self.fault.filter(|fault| fault.service == operation.service).map(|fault| fault.kind);
         let slower = match fault {
-            Some(Kind::Slow(factor) | Kind::Starved(factor, _)) => factor,
-            Some(Kind::Leak(factor)) => 1.0 + (factor - 1.0) * self.moment.part,
+            Some(FaultKind::Slow(factor) | FaultKind::Starved(factor, _)) => factor,
+            Some(FaultKind::Leak(factor)) => 1.0 + (factor - 1.0) * self.moment.part,
             _ => 1.0,
         };
-        let is_empty = matches!(fault, Some(Kind::Empty(chance)) if self.random.chance(chance));
-        let quick = is_empty || matches!(fault, Some(Kind::Quick(chance)) if self.random.chance(chance));
-        let midway = matches!(fault, Some(Kind::Midway(chance)) if self.random.chance(chance));
+        let is_empty = matches!(fault, Some(FaultKind::Empty(chance)) if self.random.chance(chance));
+        let quick = is_empty || matches!(fault, Some(FaultKind::Quick(chance)) if self.random.chance(chance));
+        let midway = matches!(fault, Some(FaultKind::Midway(chance)) if self.random.chance(chance));
         let slower = if quick { QUICK } else { slower };
         let own = self.random.log_normal(operation.own_nanos * slower * self.moment.pace, operation.spread);
         let calls = if quick { Vec::new() } else { self.calls(&operation.calls, fault) };
         let stretch = (own / (calls.len() + 1) as f64) as i64 + 1;
         let mut now = start + stretch;
         let fails = match fault {
-            Some(Kind::Exception(chance) | Kind::Caught(chance)) => self.random.chance(chance),
+            Some(FaultKind::Exception(chance) | FaultKind::Caught(chance)) => self.random.chance(chance),
             _ => self.random.chance(operation.failing),
         };
-        let returns = quick || matches!(fault, Some(Kind::EarlyReturn(chance)) if self.random.chance(chance));
+        let returns = quick || matches!(fault, Some(FaultKind::EarlyReturn(chance)) if self.random.chance(chance));
         if fails {
             self.fail(at, now, operation.service, "the state is not valid");
         }
@@ -119,7 +119,7 @@ impl Request<'_> {
 
     /// Whether a failure of a call is part of the fault, and does not matter to the caller.
     fn is_caught(&self, callee: &Callee) -> bool {
-        let Some(Fault { kind: Kind::Caught(_), service, .. }) = self.fault else { return false };
+        let Some(Fault { kind: FaultKind::Caught(_), service, .. }) = self.fault else { return false };
         matches!(callee, Callee::Operation { operation, .. } if self.topology.operations[*operation].service == *service)
     }
 
@@ -128,9 +128,9 @@ impl Request<'_> {
         let Some(Fault { kind, service, .. }) = self.fault else { return 0 };
         let is_callee = callee == Some(*service);
         let nanos = match kind {
-            Kind::Delay(nanos) if is_callee => *nanos,
-            Kind::Network(nanos) if is_callee || *service == caller => *nanos,
-            Kind::Starved(_, nanos) if is_callee || *service == caller => {
+            FaultKind::Delay(nanos) if is_callee => *nanos,
+            FaultKind::Network(nanos) if is_callee || *service == caller => *nanos,
+            FaultKind::Starved(_, nanos) if is_callee || *service == caller => {
                 return (self.random.unit() * self.random.unit() * nanos) as i64;
             }
             _ => return 0,
@@ -139,8 +139,8 @@ impl Request<'_> {
     }
 
     /// The calls that are made this time, in their order.
-    fn calls(&mut self, calls: &[Call], fault: Option<Kind>) -> Vec<Callee> {
-        let again = if let Some(Kind::Repeats(times)) = fault { times } else { 1 };
+    fn calls(&mut self, calls: &[Call], fault: Option<FaultKind>) -> Vec<Callee> {
+        let again = if let Some(FaultKind::Repeats(times)) = fault { times } else { 1 };
         let mut made = Vec::new();
         for call in calls {
             if self.random.chance(call.chance) && self.trace.spans.len() < SPANS_MAX {
@@ -156,11 +156,11 @@ impl Request<'_> {
         callee: &Callee,
         start: i64,
         parent: SpanId,
-        fault: Option<Kind>,
+        fault: Option<FaultKind>,
     ) -> (i64, bool) {
         match callee {
             Callee::Database { statement, nanos } => {
-                let slower = if let Some(Kind::SlowDatabase(factor)) = fault { factor } else { 1.0 };
+                let slower = if let Some(FaultKind::SlowDatabase(factor)) = fault { factor } else { 1.0 };
                 let nanos = self.random.log_normal(nanos * slower * self.moment.pace, 0.3) as i64;
                 let nanos = nanos + self.late(service, None);
                 let at = self.open(service, statement, SpanKind::Client, start, Some(parent));

@@ -11,7 +11,7 @@ use super::{REST_MILLIS, REST_TIMES, RETRY_MILLIS, USUAL_MILLIS};
 use crate::document::{Doc, Goal, LINES_MAX, Line, Way};
 use crate::event::{Answer, Command, Ticket};
 use crate::pages;
-use crate::state::{Content, Fresh, Link, Part, Slot, Source, State, Usual};
+use crate::state::{BlobSource, Content, Fresh, Link, Slot, State, TracePart, Usual};
 use crate::views;
 
 impl State {
@@ -148,7 +148,7 @@ impl State {
         self.usual = usual.collect();
     }
 
-    fn take_page(&mut self, id: u64, part: Part, answer: Answer, commands: &mut Vec<Command>) {
+    fn take_page(&mut self, id: u64, part: TracePart, answer: Answer, commands: &mut Vec<Command>) {
         let (columns, rows, trace_rows) = (self.doc_columns(), self.list_rows(), self.trace_rows());
         let zone = self.options.zone.clone();
         let Some(page) = self.pages.iter_mut().find(|page| page.id == id) else { return };
@@ -163,13 +163,13 @@ impl State {
                 trace.explain(*explained);
                 return;
             }
-            (Part::From(offset), Answer::Open(open), Content::Trace(trace)) => {
+            (TracePart::From(offset), Answer::Open(open), Content::Trace(trace)) => {
                 trace.take(offset, *open);
                 let count = trace.count();
                 trace.list_mut().fit(count, trace_rows);
                 return;
             }
-            (Part::From(offset), Answer::Open(open), Content::Doc(doc, Some(source))) => {
+            (TracePart::From(offset), Answer::Open(open), Content::Doc(doc, Some(source))) => {
                 let text = open.text.as_deref().unwrap_or_default();
                 let goal = page.goal.take_if(|goal| is_in(goal, open.next_offset));
                 let first = doc.line_count();
@@ -192,8 +192,8 @@ impl State {
                     let (lines, removed) = pages::recorded(text);
                     line = page.goal.as_ref().map_or(0, |goal| pages::line_at(text, goal.offset));
                     let blob = open.id.strip_prefix("blob:").unwrap_or(&open.id).to_owned();
-                    source =
-                        Some(Source { blob, next_offset: open.next_offset, cut_at: None, total: open.total, removed });
+                    let (next_offset, total) = (open.next_offset, open.total);
+                    source = Some(BlobSource { blob, next_offset, cut_at: None, total, removed });
                     if lines.is_empty() { vec![Line::new("(nothing was written)")] } else { lines }
                 } else {
                     if let Some(span) = open.spans.first() {

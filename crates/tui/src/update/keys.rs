@@ -159,7 +159,7 @@ impl State {
             Content::Trace(_) => self.ask_trace(commands),
             _ => {
                 if let Some(origin) = page.origin.clone() {
-                    let slot = crate::state::Slot::Page(id, crate::state::Part::Whole);
+                    let slot = crate::state::Slot::Page(id, crate::state::TracePart::Whole);
                     if !self.is_asked(|asked| *asked == slot) {
                         self.ask(slot, origin, commands);
                     }

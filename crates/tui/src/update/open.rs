@@ -11,7 +11,7 @@ use crate::document::{Doc, Goal, Line, Target, Way};
 use crate::event::{Ask, Command};
 use crate::filter::Filter;
 use crate::pages;
-use crate::state::{Content, PAGES_MAX, Page, Pane, Part, Slot, State, TRACES_AT_ONCE};
+use crate::state::{Content, PAGES_MAX, Page, Pane, Slot, State, TRACES_AT_ONCE, TracePart};
 use crate::trace::{SPANS_AT_ONCE, Tab, TracePage};
 
 /// Bytes of a text that are asked for at once.
@@ -25,8 +25,8 @@ impl State {
         match self.pages.last().map(|page| &page.content) {
             None => self.enter_front(commands),
             Some(Content::Trace(page)) => match trace_target(page) {
-                Some(Inner::Target(target)) => self.open(target, commands),
-                Some(Inner::Log(index)) => {
+                Some(EntryTarget::Target(target)) => self.open(target, commands),
+                Some(EntryTarget::Log(index)) => {
                     let lines = pages::log(&page.logs[index], page.trace_id, &self.options.zone);
                     self.push_text("Log".to_owned(), lines);
                 }
@@ -155,7 +155,7 @@ impl State {
     /// Opens a page that shows the answer to a question once it is there.
     pub(super) fn push_asking(&mut self, title: String, ask: Ask, commands: &mut Vec<Command>) {
         let id = self.push(title, Some(ask.clone()), Content::Waiting);
-        self.ask(Slot::Page(id, Part::Whole), ask, commands);
+        self.ask(Slot::Page(id, TracePart::Whole), ask, commands);
     }
 
     fn push(&mut self, title: String, origin: Option<Ask>, content: Content) -> u64 {
@@ -175,13 +175,17 @@ impl State {
         if self.is_asked(|slot| matches!(slot, Slot::Page(page, _) if *page == id)) {
             return;
         }
-        self.ask(Slot::Page(id, Part::Explained), Ask::Explain(ExplainTraceQuestion::overview(trace_id)), commands);
+        self.ask(
+            Slot::Page(id, TracePart::Explained),
+            Ask::Explain(ExplainTraceQuestion::overview(trace_id)),
+            commands,
+        );
         self.ask_spans(id, trace_id, 0, commands);
     }
 
     fn ask_spans(&mut self, id: u64, trace_id: TraceId, offset: u64, commands: &mut Vec<Command>) {
         let question = OpenQuestion { id: trace_id.to_string(), offset, limit: SPANS_AT_ONCE };
-        self.ask(Slot::Page(id, Part::From(offset)), Ask::Open(question), commands);
+        self.ask(Slot::Page(id, TracePart::From(offset)), Ask::Open(question), commands);
     }
 
     /// Asks for what comes after the end of the page, where the reader is near it.
@@ -221,7 +225,7 @@ impl State {
         let Some(Content::Doc(_, Some(source))) = page.map(|page| &page.content) else { return false };
         let Some(offset) = source.next_offset else { return false };
         let question = OpenQuestion { id: format!("blob:{}", source.blob), offset, limit: TEXT_BYTES_AT_ONCE };
-        self.ask(Slot::Page(id, Part::From(offset)), Ask::Open(question), commands);
+        self.ask(Slot::Page(id, TracePart::From(offset)), Ask::Open(question), commands);
         true
     }
 
@@ -276,12 +280,12 @@ impl State {
 }
 
 /// Where an entry of a trace's page leads.
-enum Inner {
+enum EntryTarget {
     Target(Target),
     Log(usize),
 }
 
-fn trace_target(page: &TracePage) -> Option<Inner> {
+fn trace_target(page: &TracePage) -> Option<EntryTarget> {
     let index = page.list().chosen;
     let explained = page.explained.as_ref();
     let target = match page.tab {
@@ -292,7 +296,7 @@ fn trace_target(page: &TracePage) -> Option<Inner> {
             Target::Span(example.trace_id, example.span_id?)
         }
         Tab::Findings => Target::Finding(Box::new(explained?.findings.get(index)?.clone())),
-        Tab::Logs => return page.logs.get(index).map(|_| Inner::Log(index)),
+        Tab::Logs => return page.logs.get(index).map(|_| EntryTarget::Log(index)),
     };
-    Some(Inner::Target(target))
+    Some(EntryTarget::Target(target))
 }

@@ -11,7 +11,7 @@ pub(super) struct Canvas<'a> {
     colour: bool,
 }
 
-pub(super) struct Row<'a> {
+pub(super) struct CanvasRow<'a> {
     buffer: &'a mut Buffer,
     colour: bool,
     y: u16,
@@ -24,8 +24,8 @@ impl<'a> Canvas<'a> {
     }
 
     /// The row at `y` from the top; beyond the end, whatever is put there is not seen.
-    pub(super) fn row(&mut self, y: u16) -> Row<'_> {
-        Row { buffer: self.buffer, colour: self.colour, y }
+    pub(super) fn row(&mut self, y: u16) -> CanvasRow<'_> {
+        CanvasRow { buffer: self.buffer, colour: self.colour, y }
     }
 
     /// How many rows there are.
@@ -34,7 +34,7 @@ impl<'a> Canvas<'a> {
     }
 }
 
-impl Row<'_> {
+impl CanvasRow<'_> {
     /// How many columns there are.
     pub(super) fn columns(&self) -> u16 {
         self.buffer.area.width

@@ -6,7 +6,7 @@ use kino_wire::find::FindItem;
 use kino_wire::insights::{FindingState, Insight};
 use kino_wire::run::RunItem;
 
-use super::canvas::{Canvas, Row};
+use super::canvas::{Canvas, CanvasRow};
 use crate::pages;
 use crate::state::{State, Usual};
 use crate::time;
@@ -53,7 +53,7 @@ pub(super) fn traces(state: &State, canvas: &mut Canvas<'_>) {
     }
 }
 
-fn trace(state: &State, item: &FindItem, row: &mut Row<'_>, root_end: u16, wide: bool) {
+fn trace(state: &State, item: &FindItem, row: &mut CanvasRow<'_>, root_end: u16, wide: bool) {
     let usual = state.usual.get(&(item.root_service.clone(), item.root_name.clone()));
     row.put(1, &time::briefly(item.start_unix_nanos, state.now_unix_nanos, &state.options.zone), Tone::Faint);
     let took = item.duration_nanos;
@@ -127,7 +127,7 @@ pub(super) fn findings(state: &State, canvas: &mut Canvas<'_>) {
     }
 }
 
-fn finding(state: &State, insight: &Insight, row: &mut Row<'_>) {
+fn finding(state: &State, insight: &Insight, row: &mut CanvasRow<'_>) {
     // What came or changed while the reader watches.
     if state.findings.known.is_some_and(|known| insight.sequence > known) {
         row.put(0, "•", Tone::Good);
@@ -182,7 +182,7 @@ pub(super) fn runs(state: &State, canvas: &mut Canvas<'_>) {
     }
 }
 
-fn run(state: &State, run: &RunItem, row: &mut Row<'_>) {
+fn run(state: &State, run: &RunItem, row: &mut CanvasRow<'_>) {
     row.put(1, &time::briefly(run.start_unix_nanos, state.now_unix_nanos, &state.options.zone), Tone::Faint);
     row.put_right(24, 9, &duration(run.duration_nanos), Tone::Strong);
     let (ended, tone) = pages::ending(run.duration_nanos, run.lost, run.exit_code, run.signal);

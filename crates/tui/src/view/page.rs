@@ -1,10 +1,10 @@
 //! What was opened: a trace on its sides, or a text.
 
-use super::canvas::{Canvas, Row};
+use super::canvas::{Canvas, CanvasRow};
 use super::lists::TOP;
 use crate::document::Doc;
 use crate::pages;
-use crate::state::{Content, Page, Source, State};
+use crate::state::{BlobSource, Content, Page, State};
 use crate::time;
 use crate::trace::{SpanRow, Tab, TracePage};
 use kino_text::figures::{bar, count, counted, duration, percent};
@@ -22,7 +22,7 @@ pub(super) fn draw(state: &State, page: &Page, canvas: &mut Canvas<'_>) {
     }
 }
 
-fn text_page(state: &State, page: &Page, doc: &Doc, source: Option<&Source>, canvas: &mut Canvas<'_>) {
+fn text_page(state: &State, page: &Page, doc: &Doc, source: Option<&BlobSource>, canvas: &mut Canvas<'_>) {
     let rows = state.list_rows();
     let (first, last, all) = doc.place(rows);
     let mut said = vec![format!("rows {first}–{last} of {all}")];
@@ -125,7 +125,7 @@ fn trace_page(state: &State, page: &Page, trace: &TracePage, canvas: &mut Canvas
     }
 }
 
-fn sides(trace: &TracePage, row: &mut Row<'_>) {
+fn sides(trace: &TracePage, row: &mut CanvasRow<'_>) {
     let explained = trace.explained.as_ref();
     let mut at = 1;
     for tab in Tab::ALL {
@@ -151,7 +151,7 @@ fn entries(
     canvas: &mut Canvas<'_>,
     heading: &[(u16, &str)],
     nothing: &str,
-    mut entry: impl FnMut(usize, &mut Row<'_>),
+    mut entry: impl FnMut(usize, &mut CanvasRow<'_>),
 ) {
     let mut head = canvas.row(TOP + 3);
     if trace.count() == 0 {
@@ -200,7 +200,7 @@ fn waterfall(state: &State, trace: &TracePage, canvas: &mut Canvas<'_>) {
 }
 
 /// A span's time within the trace's, its stretches on the critical path drawn full.
-fn stretch(trace: &TracePage, span: &SpanRow, time: (i64, i64), (left, right): (u16, u16), row: &mut Row<'_>) {
+fn stretch(trace: &TracePage, span: &SpanRow, time: (i64, i64), (left, right): (u16, u16), row: &mut CanvasRow<'_>) {
     let over = span.duration.map(|duration| span.start.saturating_add(duration));
     let critical = trace.critical(span.span_id);
     let columns = usize::from(right.saturating_sub(left));

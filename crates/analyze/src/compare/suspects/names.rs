@@ -15,7 +15,7 @@ use kino_model::{Span, SpanKind};
 use super::edges;
 use crate::execution::Execution;
 use crate::fingerprint::shape;
-use crate::operation::Operations;
+use crate::operation::OperationIds;
 use crate::tree::Tree;
 
 /// Names of one service that differ in nothing but numbers and ids: more of them are the names of things, not of
@@ -39,7 +39,7 @@ pub(super) struct Names<'a> {
 
 impl<'a> Names<'a> {
     /// Of all that both sides have.
-    pub(super) fn new(sides: [&[Execution<'_, 'a>]; 2], operations: &mut Operations<'a>) -> Self {
+    pub(super) fn new(sides: [&[Execution<'_, 'a>]; 2], operations: &mut OperationIds<'a>) -> Self {
         let mut names = Self::default();
         let mut counts: BTreeMap<usize, u64> = BTreeMap::new();
         let mut callees: BTreeMap<usize, BTreeSet<&'a str>> = BTreeMap::new();
@@ -75,7 +75,7 @@ impl<'a> Names<'a> {
         names
     }
 
-    fn find_alike(&mut self, counts: &BTreeMap<usize, u64>, operations: &Operations<'a>) {
+    fn find_alike(&mut self, counts: &BTreeMap<usize, u64>, operations: &OperationIds<'a>) {
         let mut groups: BTreeMap<(&str, String), Vec<usize>> = BTreeMap::new();
         for number in counts.keys() {
             let (service, name) = operations.name(*number);
@@ -95,7 +95,7 @@ impl<'a> Names<'a> {
     }
 
     /// The operation that a span counts to.
-    pub(super) fn of(&self, operations: &mut Operations<'a>, tree: &Tree<'a>, index: usize) -> usize {
+    pub(super) fn of(&self, operations: &mut OperationIds<'a>, tree: &Tree<'a>, index: usize) -> usize {
         let span = tree.span(index);
         let own = operations.of(span);
         let number = self.alike(own);

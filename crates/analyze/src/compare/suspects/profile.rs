@@ -11,7 +11,7 @@ use super::lines::{Line, LooseLines, OTHER_LINES, Places, SHAPES_MAX};
 use super::names::Names;
 use super::shift::{Clusters, Happened};
 use crate::execution::Execution;
-use crate::operation::Operations;
+use crate::operation::OperationIds;
 use crate::statistics::quantile_f64;
 use crate::tree::Tree;
 use crate::units::Units;
@@ -103,7 +103,7 @@ impl Profile {
     pub(super) fn new<'a>(
         executions: &[Execution<'_, 'a>],
         units: &Units,
-        (operations, names): (&mut Operations<'a>, &Names<'a>),
+        (operations, names): (&mut OperationIds<'a>, &Names<'a>),
         floor: f64,
         lines: [&'a LooseLines; 2],
     ) -> Self {
@@ -141,7 +141,7 @@ impl Profile {
         &mut self,
         execution: &Execution<'_, 'a>,
         cluster: u32,
-        (operations, names): (&mut Operations<'a>, &Names<'a>),
+        (operations, names): (&mut OperationIds<'a>, &Names<'a>),
         floor: f64,
     ) {
         let tree = execution.tree;
@@ -218,7 +218,7 @@ impl Profile {
         &mut self,
         execution: &Execution<'_, 'a>,
         cluster: u32,
-        (operations, names): (&mut Operations<'a>, &Names<'a>),
+        (operations, names): (&mut OperationIds<'a>, &Names<'a>),
         by_span: &HashMap<SpanId, usize>,
         passing_on: &HashSet<usize>,
     ) -> (u64, u64) {
@@ -250,7 +250,12 @@ impl Profile {
 
     /// Counts the lines that no span is known of, by service, in the batches that begin at these times. They count per
     /// execution.
-    fn add_loose<'a>(&mut self, [lines, others]: [&'a LooseLines; 2], begins: &[i64], operations: &mut Operations<'a>) {
+    fn add_loose<'a>(
+        &mut self,
+        [lines, others]: [&'a LooseLines; 2],
+        begins: &[i64],
+        operations: &mut OperationIds<'a>,
+    ) {
         if begins.is_empty() {
             return;
         }

@@ -12,7 +12,7 @@ use kino_model::{Attributes, Event, LogRecord, Resource, Trace, UnixNanos, Value
 
 use super::{compare, executions};
 use crate::compare::{Comparison, Design, LooseLines, compare_with};
-use crate::execution::Entry;
+use crate::execution::EntrySpans;
 use crate::testing::{MILLI, Random, traces, trees};
 
 mod larger;
@@ -139,7 +139,7 @@ fn window(shape: Shape, seed: u64, fault: Fault) -> Vec<Trace> {
 fn compared(before: &[Trace], after: &[Trace], lines: [&LooseLines; 2]) -> Comparison {
     let (before, after) = (trees(before), trees(after));
     let design = Design { lines, ..Design::default() };
-    compare_with(&executions(&before, Entry::Outermost), &executions(&after, Entry::Outermost), &design)
+    compare_with(&executions(&before, EntrySpans::Outermost), &executions(&after, EntrySpans::Outermost), &design)
 }
 
 /// The service of the first suspect.
@@ -151,7 +151,7 @@ fn first(shape: Shape, fault: Fault) -> String {
 
 fn compare_windows(before: &[Trace], after: &[Trace]) -> Comparison {
     let (before, after) = (trees(before), trees(after));
-    compare(&executions(&before, Entry::Outermost), &executions(&after, Entry::Outermost))
+    compare(&executions(&before, EntrySpans::Outermost), &executions(&after, EntrySpans::Outermost))
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use super::groups::{Groups, REPEATS};
 use super::holders::Holders;
 use super::intervals::{Density, union};
-use super::scene::{Part, Scene};
+use super::scene::{ProcessPart, Scene};
 use super::waits::Resource;
 use crate::random::Random;
 
@@ -17,7 +17,7 @@ use crate::random::Random;
 const PIECES: usize = 1 << 16;
 
 /// When a unit ran without waiting itself: unit, start, end.
-type Running = Vec<(usize, i64, i64)>;
+type RunningTimes = Vec<(usize, i64, i64)>;
 
 /// Who ran while judged executions waited for `resource`.
 pub(super) fn holders(scene: &Scene<'_, '_>, resource: &Resource<'_>) -> Option<Holders> {
@@ -52,7 +52,7 @@ pub(super) fn holders(scene: &Scene<'_, '_>, resource: &Resource<'_>) -> Option<
     }
     let waiting = Density::new(judged());
     let mut measure = vec![0.0; units.len()];
-    let theirs: Running = running.into_iter().filter(|it| is_member[it.0]).collect();
+    let theirs: RunningTimes = running.into_iter().filter(|it| is_member[it.0]).collect();
     for &(unit, start, end) in &theirs {
         measure[unit] += waiting.between(start, end);
     }
@@ -83,7 +83,7 @@ pub(super) fn holders(scene: &Scene<'_, '_>, resource: &Resource<'_>) -> Option<
 }
 
 /// The outermost parts, and when they ran other than in waits for `resource`.
-fn running(scene: &Scene<'_, '_>, resource: &Resource<'_>) -> (Vec<usize>, Running) {
+fn running(scene: &Scene<'_, '_>, resource: &Resource<'_>) -> (Vec<usize>, RunningTimes) {
     let mut waits: BTreeMap<usize, Vec<(i64, i64)>> = BTreeMap::new();
     for wait in &resource.waits {
         waits.entry(scene.parts[wait.part].top).or_default().push((wait.start, wait.end));
@@ -91,7 +91,7 @@ fn running(scene: &Scene<'_, '_>, resource: &Resource<'_>) -> (Vec<usize>, Runni
     let units: Vec<usize> = (0..scene.parts.len()).filter(|&part| scene.parts[part].top == part).collect();
     let mut running = Vec::new();
     for (unit, part) in units.iter().enumerate() {
-        let Part { start, end, .. } = &scene.parts[*part];
+        let ProcessPart { start, end, .. } = &scene.parts[*part];
         let mut from = *start;
         for (wait_start, wait_end) in union(waits.remove(part).unwrap_or_default()) {
             if wait_start > from {

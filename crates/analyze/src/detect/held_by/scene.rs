@@ -24,7 +24,7 @@ const NONE: u32 = u32::MAX;
 /// All that is at hand.
 pub(super) struct Scene<'t, 'a> {
     pub(super) trees: Vec<&'t Tree<'a>>,
-    pub(super) parts: Vec<Part>,
+    pub(super) parts: Vec<ProcessPart>,
     /// By tree and span.
     part_of: Vec<Vec<u32>>,
     /// By tree and span: the number of the judged execution.
@@ -35,7 +35,7 @@ pub(super) struct Scene<'t, 'a> {
 }
 
 /// What one process did of one execution.
-pub(super) struct Part {
+pub(super) struct ProcessPart {
     pub(super) tree: usize,
     pub(super) entry: usize,
     pub(super) process: usize,
@@ -94,7 +94,7 @@ impl<'t, 'a> Scene<'t, 'a> {
                     let top = outer.filter(|_| tree.is_awaited(index)).map_or(next, |outer| self.parts[outer].top);
                     let (start, end) = (tree.start(index), tree.end(index));
                     let spans = Vec::new();
-                    self.parts.push(Part {
+                    self.parts.push(ProcessPart {
                         tree: number,
                         entry: index,
                         process,
@@ -130,7 +130,7 @@ impl<'t, 'a> Scene<'t, 'a> {
     pub(super) fn callers(&self, part: usize) -> impl Iterator<Item = usize> + '_ {
         let inner = &self.parts[part];
         let outer = |part: &usize| {
-            let Part { tree, entry, .. } = self.parts[*part];
+            let ProcessPart { tree, entry, .. } = self.parts[*part];
             let parent = self.trees[tree].parent(entry).filter(|&parent| !is_run(self.trees[tree], parent))?;
             Some(self.part(tree, parent))
         };

@@ -59,7 +59,7 @@ pub(super) struct Stretch {
 
 /// What each part of a process recorded when.
 #[derive(Default)]
-struct Record {
+struct ProcessActivity {
     /// Parts with the times of their spans' starts and ends.
     parts: Vec<(usize, Vec<i64>)>,
     stretches: Vec<Stretch>,
@@ -112,8 +112,8 @@ pub(super) fn of<'a>(scene: &Scene<'_, 'a>, cases: usize, is_worth: impl Fn(&[Wa
 }
 
 /// By process.
-fn records(scene: &Scene<'_, '_>) -> Vec<Record> {
-    let mut records: Vec<Record> = (0..scene.processes).map(|_| Record::default()).collect();
+fn records(scene: &Scene<'_, '_>) -> Vec<ProcessActivity> {
+    let mut records: Vec<ProcessActivity> = (0..scene.processes).map(|_| ProcessActivity::default()).collect();
     for (number, part) in scene.parts.iter().enumerate() {
         let tree = scene.trees[part.tree];
         // Ends before starts of the same time.
@@ -151,7 +151,7 @@ fn records(scene: &Scene<'_, '_>) -> Vec<Record> {
 /// The waits of judged executions: from when a stretch begins, or their own last word, until its end.
 fn waiting<'r>(
     scene: &Scene<'_, '_>,
-    record: &Record,
+    record: &ProcessActivity,
     others: impl Iterator<Item = &'r (usize, Vec<i64>)>,
     stretches: &[Stretch],
 ) -> Vec<Wait> {

@@ -6,7 +6,7 @@ use kino_model::Value;
 
 use super::{check, times};
 use crate::detect::{DetectorConfig, findings};
-use crate::execution::{Entry, executions};
+use crate::execution::{EntrySpans, executions};
 use crate::finding::Code;
 use crate::testing::{traces, trees};
 
@@ -137,7 +137,7 @@ fn retries_of_what_is_refused_follow_from_the_limit() {
     let alone = alone.join("\n");
     let all = traces(&[alone.as_str(); 2].join("\n---\n"));
     let trees = trees(&all);
-    let found = findings(&executions(&trees, Entry::Outermost), &DetectorConfig::default());
+    let found = findings(&executions(&trees, EntrySpans::Outermost), &DetectorConfig::default());
     let codes: Vec<Code> = found.iter().map(|finding| finding.code).collect();
     let of = |code: Code| found.iter().find(|finding| finding.code == code).unwrap_or_else(|| panic!("{codes:?}"));
     assert_eq!(of(Code::RetryStorm).follows_from.as_ref(), Some(&of(Code::RateLimited).fingerprint));
@@ -172,7 +172,7 @@ fn an_exception_that_each_span_saw_from_its_own_place_is_one() {
         span.events[0].attributes.push(("exception.stacktrace".into(), Value::from(stack.as_str())));
     }
     let trees = trees(&traces);
-    let found = findings(&executions(&trees, Entry::Outermost), &DetectorConfig::default());
+    let found = findings(&executions(&trees, EntrySpans::Outermost), &DetectorConfig::default());
     let clusters: Vec<&str> =
         found.iter().filter(|it| it.code == Code::ErrorCluster).map(|it| it.subject.name.as_str()).collect();
     assert_eq!(clusters, ["load"]);
@@ -199,7 +199,7 @@ fn a_cluster_has_the_fingerprint_under_which_errors_are_grouped() {
     let found_in = |root: &str| {
         let traces = own(root);
         let trees = trees(&traces);
-        let found = findings(&executions(&trees, Entry::Outermost), &DetectorConfig::default());
+        let found = findings(&executions(&trees, EntrySpans::Outermost), &DetectorConfig::default());
         found.into_iter().find(|it| it.code == Code::ErrorCluster).unwrap().next.unwrap()
     };
     let (here, elsewhere) = (found_in("/home/me/shop"), found_in("/tmp/another"));

@@ -6,14 +6,14 @@ use kino_model::{Resource, Trace, Value};
 
 use super::{check, times};
 use crate::detect::{DetectorConfig, Neighbours, findings, opens};
-use crate::execution::{Entry, executions};
+use crate::execution::{EntrySpans, executions};
 use crate::finding::Code;
 use crate::testing::{MILLI, traces, trees};
 
 /// The findings that open for these traces. `others`: the medians of the service's other operations in milliseconds.
 fn opened_of(traces: &[Trace], neighbours: &[i64]) -> String {
     let trees = trees(traces);
-    let found = executions(&trees, Entry::Outermost);
+    let found = executions(&trees, EntrySpans::Outermost);
     let neighbours = Neighbours { medians: neighbours.iter().map(|millis| millis * MILLI).collect() };
     let said = findings(&found, &DetectorConfig::default());
     let opened = said.iter().filter(|finding| opens(finding, &found, &neighbours));

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use kino_model::{Trace, TraceId};
 
 use crate::detect::{Beside, DetectorConfig, findings, findings_beside, may_wait_for_others};
-use crate::execution::{Entry, executions};
+use crate::execution::{EntrySpans, executions};
 use crate::finding::{Code, Finding};
 use crate::testing::{Random, trace, trees};
 
@@ -27,7 +27,7 @@ fn recorded(texts: &[String]) -> Vec<Trace> {
 fn held_by(texts: &[String]) -> Vec<Finding> {
     let traces = recorded(texts);
     let trees = trees(&traces);
-    let mut found = findings(&executions(&trees, Entry::Outermost), &DetectorConfig::default());
+    let mut found = findings(&executions(&trees, EntrySpans::Outermost), &DetectorConfig::default());
     found.retain(|finding| finding.code == Code::HeldBy);
     found
 }
@@ -230,7 +230,7 @@ fn a_holder_of_another_operation_is_found_beside_those_that_wait() {
         .collect();
     let traces = recorded(&texts);
     let trees = trees(&traces);
-    let of = |name| executions(&trees, Entry::Operation { service: None, name });
+    let of = |name| executions(&trees, EntrySpans::Operation { service: None, name });
     let found =
         findings_beside(&of("POST /screen"), Beside { trees: &trees, since: i64::MIN }, &DetectorConfig::default());
     let found: Vec<Finding> = found.into_iter().filter(|finding| finding.code == Code::HeldBy).collect();

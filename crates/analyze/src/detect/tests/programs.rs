@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 
 use super::times;
 use crate::detect::{DetectorConfig, Neighbours, findings, opens};
-use crate::execution::{Entry, executions, programs};
+use crate::execution::{EntrySpans, executions, programs};
 use crate::finding::Code;
 use crate::testing::{traces, trees};
 
@@ -141,7 +141,7 @@ fn calls_of_several_processes_requests_and_tests_are_no_program() {
 fn errors(text: &str) -> String {
     let traces = traces(text);
     let trees = trees(&traces);
-    let found = executions(&trees, Entry::Outermost);
+    let found = executions(&trees, EntrySpans::Outermost);
     let said = findings(&found, &DetectorConfig::default());
     let opened = said.iter().filter(|it| it.code == Code::ErrorCluster && opens(it, &found, &Neighbours::default()));
     opened.map(|finding| finding.text.clone()).collect::<Vec<_>>().join("\n")

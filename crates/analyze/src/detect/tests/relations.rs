@@ -7,14 +7,14 @@ use insta::assert_snapshot;
 
 use super::{check, times, trees};
 use crate::detect::{DetectorConfig, findings};
-use crate::execution::{Entry, executions};
+use crate::execution::{EntrySpans, executions};
 use crate::finding::{Code, Finding};
 use crate::testing::traces;
 
 fn all(text: &str) -> Vec<Finding> {
     let traces = traces(text);
     let trees = trees(&traces);
-    findings(&executions(&trees, Entry::Outermost), &DetectorConfig::default())
+    findings(&executions(&trees, EntrySpans::Outermost), &DetectorConfig::default())
 }
 
 /// Code, subject and remarks of what is listed, in its order.

@@ -5,7 +5,7 @@ use insta::assert_snapshot;
 use super::{check, trees};
 use crate::compare::{Verdict, compare};
 use crate::detect::{DetectorConfig, findings};
-use crate::execution::{Entry, executions};
+use crate::execution::{EntrySpans, executions};
 use crate::finding::{Code, Unit};
 use crate::testing::traces;
 use kino_model::Value;
@@ -171,7 +171,7 @@ fn taking_from_sqlalchemys_pool_opens_nothing() {
             span.scope = std::sync::Arc::new(kino_model::Scope { name: scope.into(), ..Default::default() });
         }
         let trees = trees(&traces);
-        let found = findings(&executions(&trees, Entry::Outermost), &DetectorConfig::default());
+        let found = findings(&executions(&trees, EntrySpans::Outermost), &DetectorConfig::default());
         found.iter().any(|finding| finding.code == Code::ConnectionChurn)
     };
     assert!(reported("github.com/exaring/otelpgx"));
@@ -186,7 +186,7 @@ fn tokens_have_a_price_where_one_is_configured() {
     };
     let traces = traces(&format!("r 0..400\n{}\n{}\n{}\n{}", turn(0), turn(1), turn(2), turn(3)));
     let trees = trees(&traces);
-    let found = executions(&trees, Entry::Outermost);
+    let found = executions(&trees, EntrySpans::Outermost);
     let cost = |prices: &[(&str, f64)]| {
         let input_token_prices = prices.iter().map(|(model, price)| ((*model).to_owned(), *price)).collect();
         let config = DetectorConfig { input_token_prices, ..DetectorConfig::default() };
@@ -231,7 +231,7 @@ fn a_cold_first_execution_is_no_regression() {
     };
     let (before, after) = (side(100, "a"), side(5_000, "b"));
     let (before, after) = (trees(&before), trees(&after));
-    let (before, after) = (executions(&before, Entry::Outermost), executions(&after, Entry::Outermost));
+    let (before, after) = (executions(&before, EntrySpans::Outermost), executions(&after, EntrySpans::Outermost));
     let comparison = compare(&before, &after);
     assert_eq!(comparison.verdict, Verdict::NoDifferenceShown);
     let root = &comparison.operations[0];

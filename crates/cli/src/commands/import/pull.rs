@@ -28,10 +28,10 @@ use kino_model::TraceId;
 use kino_wire::admin;
 use serde::Serialize;
 
-use self::api::{Api, Fault, Hit, Page, Trace};
+use self::api::{Api, Hit, Page, RequestFault, Trace};
 use self::http::Server;
 use self::jaeger::Jaeger;
-use self::record::Record;
+use self::record::PullRecord;
 use self::tempo::Tempo;
 use self::windows::{Stretch, Walk};
 use crate::app::{App, Outcome};
@@ -100,7 +100,7 @@ pub(super) fn run(app: &App, from: ImportFrom, arguments: &Import) -> Outcome {
     let client = app.engine()?;
     let tenant =
         headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(tempo::TENANT)).map(|(_, value)| value.as_str());
-    let record = Record::open(&app.settings.home, from.name(), &address.to_string(), tenant, arguments.again)?;
+    let record = PullRecord::open(&app.settings.home, from.name(), &address.to_string(), tenant, arguments.again)?;
     let api: Box<dyn Api> = match from {
         ImportFrom::Jaeger => Box::new(Jaeger::default()),
         ImportFrom::Tempo => Box::new(Tempo::default()),
@@ -182,7 +182,7 @@ struct Pull<'a> {
     client: Client,
     server: Server,
     api: Box<dyn Api>,
-    record: Record,
+    record: PullRecord,
     bar: ProgressBar,
     began_nanos: u64,
     limit: u64,
@@ -237,7 +237,7 @@ impl Pull<'_> {
         loop {
             let page = match self.api.search(&mut self.server, service, window, limit) {
                 Ok(page) => page,
-                Err(Fault::TooLarge) if walk.halve() => {
+                Err(RequestFault::TooLarge) if walk.halve() => {
                     // Each such answer is read up to its limit, so that the next window is a sixteenth.
                     for _ in 0..3 {
                         walk.halve();
@@ -245,10 +245,12 @@ impl Pull<'_> {
                     return Ok(());
                 }
                 // The server limits how long a window is.
-                Err(Fault::Status { status: 400, .. }) if window.end - window.start > HOUR_NANOS && walk.halve() => {
+                Err(RequestFault::Status { status: 400, .. })
+                    if window.end - window.start > HOUR_NANOS && walk.halve() =>
+                {
                     return Ok(());
                 }
-                Err(Fault::TooLarge) => {
+                Err(RequestFault::TooLarge) => {
                     self.issue("answer_too_large", || "one window's answer is beyond what is read".to_owned());
                     return self.leave(walk);
                 }
@@ -343,11 +345,11 @@ impl Pull<'_> {
                     self.issue("trace_not_found", || format!("{id}: it was listed, and is not there"));
                     return Ok(None);
                 }
-                Err(Fault::TooLarge) => {
+                Err(RequestFault::TooLarge) => {
                     self.issue("answer_too_large", || format!("{id}: the trace is beyond what is read"));
                     return Ok(None);
                 }
-                Err(Fault::Wrong(why)) => {
+                Err(RequestFault::Wrong(why)) => {
                     self.issue("undecodable_trace", || format!("{id}: {why}"));
                     return Ok(None);
                 }
@@ -420,19 +422,23 @@ impl Pull<'_> {
         }
     }
 
-    fn failed(&self, fault: Fault) -> Failure {
+    fn failed(&self, fault: RequestFault) -> Failure {
         let (address, what) = (&self.server.address, self.api.what());
         match fault {
-            Fault::Failed(failure) => failure,
-            Fault::TooLarge => Failure::new(code::FAILED, format!("{address} answers with too much: is it {what}?")),
-            Fault::Wrong(why) => Failure::new(code::FAILED, format!("{address} does not answer as {what} does: {why}")),
-            Fault::Status { status: 404, .. } => Failure::new(
+            RequestFault::Failed(failure) => failure,
+            RequestFault::TooLarge => {
+                Failure::new(code::FAILED, format!("{address} answers with too much: is it {what}?"))
+            }
+            RequestFault::Wrong(why) => {
+                Failure::new(code::FAILED, format!("{address} does not answer as {what} does: {why}"))
+            }
+            RequestFault::Status { status: 404, .. } => Failure::new(
                 code::FAILED,
                 format!(
                     "{address} has nothing at the API's path (404): {what} is expected there; a path before /api belongs to the URL"
                 ),
             ),
-            Fault::Status { status, message } => {
+            RequestFault::Status { status, message } => {
                 Failure::new(code::FAILED, format!("{address} refuses with status {status}: {message}"))
             }
         }

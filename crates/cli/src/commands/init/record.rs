@@ -25,12 +25,12 @@ const FILE: &str = "record.json";
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Stored {
     schema: String,
-    files: Vec<Entry>,
+    files: Vec<InstalledFile>,
 }
 
 /// One file that was written.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(super) struct Entry {
+pub(super) struct InstalledFile {
     /// As the assistant names it.
     pub(super) path: PathBuf,
     /// The repository's folder; `None` for a file of the user's.
@@ -51,13 +51,13 @@ pub(super) struct Entry {
 
 /// The record, locked for as long as it is open.
 #[derive(Debug)]
-pub(super) struct Record {
+pub(super) struct InstallRecord {
     folder: PathBuf,
     stored: Stored,
     _lock: File,
 }
 
-impl Record {
+impl InstallRecord {
     /// Opens the record of a home, which is made where there is none.
     ///
     /// # Errors
@@ -92,17 +92,17 @@ impl Record {
     }
 
     /// Files that were written, of the user's or of one repository.
-    pub(super) fn files(&self, project: Option<&Path>) -> Vec<Entry> {
+    pub(super) fn files(&self, project: Option<&Path>) -> Vec<InstalledFile> {
         self.stored.files.iter().filter(|entry| entry.project.as_deref() == project).cloned().collect()
     }
 
     /// The entry of a file.
-    pub(super) fn get(&self, path: &Path) -> Option<&Entry> {
+    pub(super) fn get(&self, path: &Path) -> Option<&InstalledFile> {
         self.stored.files.iter().find(|entry| entry.path == path)
     }
 
     /// What was in a file before it was first written; `None` where nothing was, or it is unknown.
-    pub(super) fn backup(&self, entry: &Entry) -> Option<String> {
+    pub(super) fn backup(&self, entry: &InstalledFile) -> Option<String> {
         // The name comes from a file: it names one in this folder, or nothing.
         let name = entry.backup.as_deref().filter(|name| !name.contains('/'))?;
         fs::read_to_string(self.folder.join(name)).ok().filter(|text| Some(hash(text)) == entry.before)
@@ -112,7 +112,7 @@ impl Record {
     ///
     /// # Errors
     /// Where the home cannot be written.
-    pub(super) fn begin(&mut self, new: Entry, before: Option<&str>, after: &str) -> Result<(), Failure> {
+    pub(super) fn begin(&mut self, new: InstalledFile, before: Option<&str>, after: &str) -> Result<(), Failure> {
         let after = hash(after);
         let now = before.map(hash);
         let found = self.stored.files.iter_mut().find(|entry| entry.path == new.path);
@@ -128,7 +128,7 @@ impl Record {
             }
             entry.after = after;
         } else {
-            let mut entry = Entry { before: now, after, ..new };
+            let mut entry = InstalledFile { before: now, after, ..new };
             if let Some(text) = before {
                 let name = format!("{}.before", &hash(&entry.path.to_string_lossy())[..16]);
                 self.write(&name, text.as_bytes())?;
@@ -172,7 +172,7 @@ impl Record {
     }
 }
 
-impl Entry {
+impl InstalledFile {
     /// An entry of a file that is about to be written for an assistant.
     pub(super) fn new(path: &Path, project: Option<&Path>, agents: &[Agent], folders: &[PathBuf]) -> Self {
         Self {

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use kino_agents::{Agent, Offer, diff};
 
-use super::record::{self, Entry, Record};
+use super::record::{self, InstallRecord, InstalledFile};
 use super::target::Target;
-use super::{Answer, Around, Change, SCHEMA, State, finish};
+use super::{Around, Change, ChangeState, InitAnswer, SCHEMA, finish};
 use crate::app::{App, Outcome};
 use crate::failure::Failure;
 use crate::render;
@@ -16,7 +16,7 @@ use crate::render;
 pub(super) fn run(app: &App, around: &Around, named: &[Agent]) -> Outcome {
     let is_meant = |id: &str| named.is_empty() || named.iter().any(|agent| agent.id() == id);
     let offers: Vec<Offer> = Agent::ALL.into_iter().flat_map(|agent| around.all_offers(agent)).collect();
-    let mut record = Record::open(&app.settings.home)?;
+    let mut record = InstallRecord::open(&app.settings.home)?;
     let mut changes = Vec::new();
     let mut paths: Vec<PathBuf> = record.files(around.root.as_deref()).into_iter().map(|entry| entry.path).collect();
     for offer in &offers {
@@ -41,7 +41,7 @@ pub(super) fn run(app: &App, around: &Around, named: &[Agent]) -> Outcome {
             agent: agent.id(),
             what: None,
             path: path.clone(),
-            state: State::Unchanged,
+            state: ChangeState::Unchanged,
             message: None,
             diff: String::new(),
         };
@@ -54,12 +54,12 @@ pub(super) fn run(app: &App, around: &Around, named: &[Agent]) -> Outcome {
             Ok(Some((state, diff))) => changes.push(Change { state, diff, ..change }),
             Ok(None) => {}
             Err(Undone::Refused(message)) => {
-                changes.push(Change { state: State::Refused, message: Some(message), ..change });
+                changes.push(Change { state: ChangeState::Refused, message: Some(message), ..change });
             }
             Err(Undone::Failed(failure)) => return Err(failure),
         }
     }
-    let answer = Answer { schema: SCHEMA, action: "undo", scope: around.scope_name(), changes, notes: Vec::new() };
+    let answer = InitAnswer { schema: SCHEMA, action: "undo", scope: around.scope_name(), changes, notes: Vec::new() };
     finish(app, &answer, true)
 }
 
@@ -80,11 +80,11 @@ impl From<Failure> for Undone {
 /// Undoes one file. `None` where nothing of Kinescope's is in it.
 fn file(
     around: &Around,
-    record: &mut Record,
+    record: &mut InstallRecord,
     path: &Path,
-    entry: Option<&Entry>,
+    entry: Option<&InstalledFile>,
     offers: &[&Offer],
-) -> Result<Option<(State, String)>, Undone> {
+) -> Result<Option<(ChangeState, String)>, Undone> {
     if entry.is_none() && path.symlink_metadata().is_err() {
         return Ok(None);
     }
@@ -110,7 +110,7 @@ fn file(
                 None => target.remove(&entry.folders).map_err(Undone::Refused)?,
             }
             record.forget(path)?;
-            return Ok(Some((State::Restored, diff(before.as_deref()))));
+            return Ok(Some((ChangeState::Restored, diff(before.as_deref()))));
         }
     }
     let Some(text) = target.text.as_deref() else {
@@ -130,7 +130,7 @@ fn file(
         None => target.remove(entry.map_or(&[], |entry| entry.folders.as_slice())).map_err(Undone::Refused)?,
     }
     record.forget(path)?;
-    Ok(Some((State::EntriesRemoved, diff(new.as_deref()))))
+    Ok(Some((ChangeState::EntriesRemoved, diff(new.as_deref()))))
 }
 
 /// The text without Kinescope's entries; `None` where nothing else is left.

@@ -7,7 +7,7 @@
 
 use super::dictionary::Dictionary;
 use crate::rows::UNMAPPED;
-use crate::sort::Place;
+use crate::sort::RowAddress;
 
 /// The texts of rows, in the file's order.
 pub(super) struct Codes {
@@ -29,7 +29,7 @@ pub(super) struct Ranks {
 
 impl Ranks {
     /// The ranks of rows written in the order of `places`, from batches with these numbers of rows.
-    pub(super) fn of(places: &[Place], rows: impl Iterator<Item = usize>) -> Self {
+    pub(super) fn of(places: &[RowAddress], rows: impl Iterator<Item = usize>) -> Self {
         let mut parts: Vec<Vec<u32>> = rows.map(|rows| vec![UNMAPPED; rows]).collect();
         for (place, rank) in places.iter().zip(0..) {
             parts[place.part as usize][place.row as usize] = rank;

@@ -11,15 +11,15 @@ use parquet::file::statistics::{Statistics, ValueStatistics};
 use parquet::schema::types::ColumnDescPtr;
 
 use super::chunk::{Chunk, PageParts};
-use super::leaf::{Numbers, Texts};
+use super::leaf::{NumberLeaf, TextLeaf};
 use super::map::MapColumn;
 use super::view::{self, GATHERED_ROWS, View, misfit};
 use super::work::{Finished, Scratch, Work};
 use super::{PAGE_ROWS, bits};
-use crate::sort::Place;
+use crate::sort::RowAddress;
 
 /// A column: flat, or a map.
-pub(super) enum Column {
+pub(super) enum ColumnEncoder {
     Flat(Box<Flat>),
     Map(Box<MapColumn>),
 }
@@ -43,12 +43,12 @@ enum Values {
         bytes: Vec<u8>,
         range: Option<(Vec<u8>, Vec<u8>)>,
     },
-    Numbers(Numbers),
+    Numbers(NumberLeaf),
     Bools(Vec<u32>),
-    Texts(Texts),
+    Texts(TextLeaf),
 }
 
-impl Column {
+impl ColumnEncoder {
     /// For a field whose leaves come next.
     pub(super) fn new(
         field: &Field,
@@ -69,14 +69,14 @@ impl Column {
             DataType::FixedSizeBinary(size) => Values::Fixed { size: *size as usize, bytes: Vec::new(), range: None },
             DataType::Int64 => {
                 let plain = plain.unwrap_or(Encoding::DELTA_BINARY_PACKED);
-                Values::Numbers(Numbers::new(size_of::<i64>(), has_dictionary, plain))
+                Values::Numbers(NumberLeaf::new(size_of::<i64>(), has_dictionary, plain))
             }
             DataType::Int32 | DataType::Int8 => {
-                Values::Numbers(Numbers::new(size_of::<i32>(), has_dictionary, Encoding::PLAIN))
+                Values::Numbers(NumberLeaf::new(size_of::<i32>(), has_dictionary, Encoding::PLAIN))
             }
             DataType::Boolean => Values::Bools(Vec::new()),
             DataType::Utf8 | DataType::Binary | DataType::Dictionary(..) => {
-                Values::Texts(Texts::new(has_dictionary, covered_under))
+                Values::Texts(TextLeaf::new(has_dictionary, covered_under))
             }
             _ => return Err(misfit(field.name())),
         };
@@ -101,7 +101,7 @@ impl Column {
     pub(super) fn put(
         &mut self,
         view: &mut View<'_>,
-        places: &[Place],
+        places: &[RowAddress],
         work: &mut Work<'_>,
     ) -> Result<(), ParquetError> {
         for places in places.chunks(GATHERED_ROWS) {
@@ -124,7 +124,7 @@ impl Column {
 }
 
 impl Flat {
-    fn put(&mut self, view: &mut View<'_>, places: &[Place], work: &mut Work<'_>) -> Result<(), ParquetError> {
+    fn put(&mut self, view: &mut View<'_>, places: &[RowAddress], work: &mut Work<'_>) -> Result<(), ParquetError> {
         match (&mut self.values, view) {
             (Values::Texts(_), View::Texts(parts)) => {
                 let mut texts = Vec::with_capacity(places.len());
@@ -202,7 +202,7 @@ impl Flat {
     }
 
     /// Adds rows that the page has room for, of values that are small, or of none.
-    fn put_small(&mut self, view: &View<'_>, places: &[Place], room: &mut Vec<Option<i64>>) {
+    fn put_small(&mut self, view: &View<'_>, places: &[RowAddress], room: &mut Vec<Option<i64>>) {
         let Self { values, present, nulls, is_nullable, .. } = self;
         let mut note = |there: bool| {
             *nulls += usize::from(!there);

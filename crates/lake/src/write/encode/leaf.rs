@@ -13,7 +13,7 @@ use crate::attribute_filter::{self, hash};
 const PAGE_BYTES_MAX: usize = 1 << 20;
 
 /// Values of any length.
-pub(super) struct Texts {
+pub(super) struct TextLeaf {
     dictionary: Option<Dictionary>,
     /// What earlier pages refer to, once the column has outgrown it.
     outgrown: Option<Dictionary>,
@@ -31,7 +31,7 @@ pub(super) struct Texts {
 }
 
 /// Whole numbers of four or eight bytes.
-pub(super) struct Numbers {
+pub(super) struct NumberLeaf {
     dictionary: Option<Dictionary>,
     outgrown: Option<Dictionary>,
     places: Vec<u32>,
@@ -43,7 +43,7 @@ pub(super) struct Numbers {
     range: Option<(i64, i64)>,
 }
 
-impl Texts {
+impl TextLeaf {
     pub(super) fn new(has_dictionary: bool, covered_under: Option<u64>) -> Self {
         Self {
             dictionary: has_dictionary.then(Dictionary::of_texts),
@@ -182,7 +182,7 @@ impl Texts {
     }
 }
 
-impl Numbers {
+impl NumberLeaf {
     /// Numbers of `width` bytes, encoded in `plain` without a dictionary.
     pub(super) fn new(width: usize, has_dictionary: bool, plain: Encoding) -> Self {
         Self {

@@ -5,20 +5,20 @@ use parquet::file::properties::WriterProperties;
 use parquet::schema::types::ColumnDescPtr;
 
 use super::chunk::{Chunk, PageParts};
-use super::leaf::Texts;
-use super::view::{self, Entry};
+use super::leaf::TextLeaf;
+use super::view::{self, MapEntry};
 use super::work::{Finished, Scratch, Work};
 use super::{PAGE_ROWS, bits};
 use crate::attribute_filter::{self, hash};
-use crate::sort::Place;
+use crate::sort::RowAddress;
 
 /// Remembered pairs of places, so that common pairs are added to the filter only once; a power of two.
 const PAIRS_REMEMBERED: usize = 4_096;
 
 /// A map from text to text.
 pub(super) struct MapColumn {
-    keys: (Chunk, Texts),
-    values: (Chunk, Texts),
+    keys: (Chunk, TextLeaf),
+    values: (Chunk, TextLeaf),
     /// For each entry whether it goes on with a row.
     goes_on: Vec<u32>,
     /// For each entry how far it is there.
@@ -39,7 +39,7 @@ impl MapColumn {
     ) -> Self {
         let leaf = |leaf: &ColumnDescPtr| {
             let chunk = Chunk::new(leaf.clone(), properties.compression(leaf.path()), false);
-            (chunk, Texts::new(properties.dictionary_enabled(leaf.path()), None))
+            (chunk, TextLeaf::new(properties.dictionary_enabled(leaf.path()), None))
         };
         Self {
             keys: leaf(keys),
@@ -57,7 +57,7 @@ impl MapColumn {
     pub(super) fn put(
         &mut self,
         parts: &[Option<view::Map<'_>>],
-        places: &[Place],
+        places: &[RowAddress],
         work: &mut Work<'_>,
     ) -> Result<(), ParquetError> {
         if let Some(filter) = work.filter.as_deref().filter(|filter| filter.block() != self.block) {
@@ -100,7 +100,7 @@ impl MapColumn {
         self.depths.push(depth);
     }
 
-    fn put_row(&mut self, entries: &[Entry<'_>], mut filter: Option<&mut attribute_filter::Builder>) {
+    fn put_row(&mut self, entries: &[MapEntry<'_>], mut filter: Option<&mut attribute_filter::Builder>) {
         for (at, (key, value)) in entries.iter().enumerate() {
             self.put_level(u32::from(at > 0), self.empty + 1 + u32::from(value.is_some()));
             let key_place = self.keys.1.put(key, None);
@@ -159,7 +159,7 @@ impl MapColumn {
         if self.rows > 0 {
             self.end_page(work)?;
         }
-        let finish = |(chunk, texts): (Chunk, Texts), work: &mut Work<'_>| {
+        let finish = |(chunk, texts): (Chunk, TextLeaf), work: &mut Work<'_>| {
             chunk.finish(texts.into_dictionary(), None, work.zstd)
         };
         Ok(vec![finish(self.keys, work)?, finish(self.values, work)?])

@@ -17,7 +17,7 @@ use super::codes::{Codes, Ranks};
 use super::dictionary::Dictionary;
 use super::labels::Labels;
 use crate::attribute_filter::hash;
-use crate::sort::Place;
+use crate::sort::RowAddress;
 
 /// Rows gathered at once: their values stay in a processor's nearest cache until they are encoded.
 pub(super) const GATHERED_ROWS: usize = 256;
@@ -27,11 +27,11 @@ pub(super) enum View<'a> {
     /// Null throughout.
     Absent,
     Fixed(Vec<Option<Fixed<'a>>>),
-    Longs(Vec<Option<Numbers<'a, i64>>>),
-    Ints(Vec<Option<Numbers<'a, i32>>>),
-    Smalls(Vec<Option<Numbers<'a, i8>>>),
+    Longs(Vec<Option<NumberView<'a, i64>>>),
+    Ints(Vec<Option<NumberView<'a, i32>>>),
+    Smalls(Vec<Option<NumberView<'a, i8>>>),
     Bools(Vec<Option<&'a arrow_array::BooleanArray>>),
-    Texts(Vec<Option<Texts<'a>>>),
+    Texts(Vec<Option<TextView<'a>>>),
     Labels(Vec<Option<Labels<'a>>>),
     /// Texts or labels that have been looked up.
     Codes(Codes),
@@ -44,13 +44,13 @@ pub(super) struct Fixed<'a> {
     nulls: Option<&'a NullBuffer>,
 }
 
-pub(super) struct Numbers<'a, T> {
+pub(super) struct NumberView<'a, T> {
     values: &'a [T],
     nulls: Option<&'a NullBuffer>,
 }
 
 /// Texts or bytes.
-pub(super) struct Texts<'a> {
+pub(super) struct TextView<'a> {
     offsets: &'a [i32],
     bytes: &'a [u8],
     nulls: Option<&'a NullBuffer>,
@@ -59,12 +59,12 @@ pub(super) struct Texts<'a> {
 pub(super) struct Map<'a> {
     offsets: &'a [i32],
     nulls: Option<&'a NullBuffer>,
-    keys: Texts<'a>,
-    values: Texts<'a>,
+    keys: TextView<'a>,
+    values: TextView<'a>,
 }
 
 /// An entry of a map: its key, and its value where it has one.
-pub(super) type Entry<'a> = (&'a [u8], Option<&'a [u8]>);
+pub(super) type MapEntry<'a> = (&'a [u8], Option<&'a [u8]>);
 
 impl<'a> View<'a> {
     /// The column for `field` of every batch.
@@ -92,7 +92,7 @@ impl<'a> View<'a> {
             DataType::Int32 => each(&columns, numbers::<Int32Type>).map(Self::Ints),
             DataType::Int8 => each(&columns, numbers::<Int8Type>).map(Self::Smalls),
             DataType::Boolean => each(&columns, |column| column.as_boolean_opt()).map(Self::Bools),
-            DataType::Utf8 | DataType::Binary => each(&columns, Texts::of).map(Self::Texts),
+            DataType::Utf8 | DataType::Binary => each(&columns, TextView::of).map(Self::Texts),
             DataType::Dictionary(..) => each(&columns, Labels::of).map(Self::Labels),
             DataType::Map(..) => each(&columns, Map::of).map(Self::Maps),
             _ => None,
@@ -140,9 +140,9 @@ fn each<'a, T>(columns: &[Option<&'a ArrayRef>], read: impl Fn(&'a dyn Array) ->
     columns.iter().map(|column| column.map_or(Some(None), |column| read(column.as_ref()).map(Some))).collect()
 }
 
-fn numbers<T: ArrowPrimitiveType>(column: &dyn Array) -> Option<Numbers<'_, T::Native>> {
+fn numbers<T: ArrowPrimitiveType>(column: &dyn Array) -> Option<NumberView<'_, T::Native>> {
     let column = column.as_primitive_opt::<T>()?;
-    Some(Numbers { values: column.values(), nulls: column.nulls() })
+    Some(NumberView { values: column.values(), nulls: column.nulls() })
 }
 
 impl<'a> Fixed<'a> {
@@ -152,7 +152,7 @@ impl<'a> Fixed<'a> {
     }
 }
 
-impl<'a> Texts<'a> {
+impl<'a> TextView<'a> {
     fn of(column: &'a dyn Array) -> Option<Self> {
         if let Some(texts) = column.as_string_opt::<i32>() {
             return Some(Self { offsets: texts.value_offsets(), bytes: texts.value_data(), nulls: texts.nulls() });
@@ -179,7 +179,7 @@ impl<'a> Texts<'a> {
 impl<'a> Map<'a> {
     fn of(column: &'a dyn Array) -> Option<Self> {
         let map = column.as_map_opt()?;
-        let (keys, values) = (Texts::of(map.keys())?, Texts::of(map.values())?);
+        let (keys, values) = (TextView::of(map.keys())?, TextView::of(map.values())?);
         let complete = keys.nulls.is_none_or(|nulls| nulls.null_count() == 0);
         complete.then_some(Self { offsets: map.value_offsets(), nulls: map.nulls(), keys, values })
     }
@@ -191,14 +191,14 @@ fn is_valid(nulls: Option<&NullBuffer>, row: usize) -> bool {
 }
 
 /// Places that follow each other in one batch: what is asked of a batch is asked once for all of them.
-fn runs(places: &[Place]) -> impl Iterator<Item = (usize, &[Place])> {
+fn runs(places: &[RowAddress]) -> impl Iterator<Item = (usize, &[RowAddress])> {
     places.chunk_by(|left, right| left.part == right.part).map(|run| (run[0].part as usize, run))
 }
 
 /// Appends the values of one size at `places` and says for each row whether there is one.
 pub(super) fn gather_fixed<const SIZE: usize>(
     parts: &[Option<Fixed<'_>>],
-    places: &[Place],
+    places: &[RowAddress],
     bytes: &mut Vec<u8>,
     mut present: impl FnMut(bool),
 ) {
@@ -223,16 +223,16 @@ pub(super) fn gather_fixed<const SIZE: usize>(
 
 /// The numbers at `places`.
 pub(super) fn gather_numbers<T: Copy + Into<i64>>(
-    parts: &[Option<Numbers<'_, T>>],
-    places: &[Place],
+    parts: &[Option<NumberView<'_, T>>],
+    places: &[RowAddress],
     out: &mut Vec<Option<i64>>,
 ) {
     for (part, run) in runs(places) {
         let rows = run.iter().map(|place| place.row as usize);
         match &parts[part] {
             None => out.extend(rows.map(|_| None)),
-            Some(Numbers { values, nulls: None }) => out.extend(rows.map(|row| Some(values[row].into()))),
-            Some(Numbers { values, nulls: Some(nulls) }) => {
+            Some(NumberView { values, nulls: None }) => out.extend(rows.map(|row| Some(values[row].into()))),
+            Some(NumberView { values, nulls: Some(nulls) }) => {
                 out.extend(rows.map(|row| nulls.is_valid(row).then(|| values[row].into())));
             }
         }
@@ -240,7 +240,7 @@ pub(super) fn gather_numbers<T: Copy + Into<i64>>(
 }
 
 /// The texts at `places`.
-pub(super) fn gather_texts<'a>(parts: &[Option<Texts<'a>>], places: &[Place], out: &mut Vec<Option<&'a [u8]>>) {
+pub(super) fn gather_texts<'a>(parts: &[Option<TextView<'a>>], places: &[RowAddress], out: &mut Vec<Option<&'a [u8]>>) {
     for (part, run) in runs(places) {
         match &parts[part] {
             None => out.extend(run.iter().map(|_| None)),
@@ -253,9 +253,9 @@ pub(super) fn gather_texts<'a>(parts: &[Option<Texts<'a>>], places: &[Place], ou
 /// The maps at `places`: the number of each one's entries, and the entries.
 pub(super) fn gather_maps<'a>(
     parts: &[Option<Map<'a>>],
-    places: &[Place],
+    places: &[RowAddress],
     counts: &mut Vec<Option<usize>>,
-    entries: &mut Vec<Entry<'a>>,
+    entries: &mut Vec<MapEntry<'a>>,
 ) {
     for (part, run) in runs(places) {
         let Some(part) = &parts[part] else {

@@ -14,12 +14,12 @@ use kino_model::{SpanId, TraceId};
 
 use super::merged::Merged;
 use super::pieces::with_groups;
-use super::{Entry, NO_PIECE, RemovedSpan, Snapshot, Wrong};
+use super::{NO_PIECE, RemovedSpan, Snapshot, SplitTrace, Wrong};
 use crate::error::ScanError;
 use kino_lake::columns::{SpanColumns, ids, trace_id_at};
 use kino_lake::group::{GroupId, LakeTable};
 use kino_lake::read::{Pick, Read};
-use kino_lake::rollup::{OperationKey, Operations};
+use kino_lake::rollup::{OperationCounter, OperationKey};
 use kino_lake::rows::{Rows, UNMAPPED};
 use kino_lake::trace_row::{self, TraceFacts};
 
@@ -62,7 +62,7 @@ struct Chunk {
 
 /// What the sources have of one trace.
 #[derive(Clone, Debug, Default)]
-struct Found {
+struct TraceSources {
     sources: u32,
     /// The groups among them.
     groups: Vec<GroupId>,
@@ -160,8 +160,8 @@ impl Chunk {
         // A row that has no trace number is a repeat, or superseded.
         let (numbers_of_whole, _) = whole.trace_numbers();
         let mut facts = vec![TraceFacts::default(); self.traces.len()];
-        let mut found = vec![Found::default(); self.traces.len()];
-        let mut operations = Operations::default();
+        let mut found = vec![TraceSources::default(); self.traces.len()];
+        let mut operations = OperationCounter::default();
         let mut removed = Removed::default();
         for (source, rows) in self.sources.iter().enumerate() {
             let mut in_source: HashSet<SpanKey> = HashSet::default();
@@ -239,14 +239,14 @@ impl Chunk {
     }
 }
 
-impl Found {
-    fn entry(self, has_row: bool, is_hidden: bool, removed: &Removed<'_>) -> Entry {
+impl TraceSources {
+    fn entry(self, has_row: bool, is_hidden: bool, removed: &Removed<'_>) -> SplitTrace {
         let wrong = Wrong {
             removed: self.removed.iter().map(|place| removed.span(*place)).collect(),
             duplicates: self.duplicates,
         };
         let is_right = wrong.removed.is_empty() && wrong.duplicates == 0;
-        Entry {
+        SplitTrace {
             piece: if has_row { 0 } else { NO_PIECE },
             counted_again: if is_hidden { self.sources } else { self.sources.saturating_sub(1) },
             is_superseded: !wrong.removed.is_empty(),

@@ -4,7 +4,7 @@ use arrow_array::RecordBatch;
 use foldhash::HashMap;
 use kino_model::TraceId;
 
-use super::Entry;
+use super::SplitTrace;
 use kino_lake::rollup::OperationKey;
 
 /// Traces that were merged.
@@ -15,7 +15,7 @@ pub(super) struct Merged {
     /// The operations that the rows name.
     pub(super) keys: Numbered,
     /// All of them; one with a row has the piece 0.
-    pub(super) entries: Vec<(TraceId, Entry)>,
+    pub(super) entries: Vec<(TraceId, SplitTrace)>,
 }
 
 /// Operations with their numbers.

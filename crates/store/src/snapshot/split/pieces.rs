@@ -14,7 +14,7 @@ use kino_model::TraceId;
 use kino_model::batch::encoded_as;
 
 use super::merged::{Merged, Numbered};
-use super::{Correction, Entry, NO_PIECE, Piece, SplitTraces};
+use super::{Correction, NO_PIECE, Piece, SplitTrace, SplitTraces};
 use crate::error::ScanError;
 use kino_lake::columns::{ids, lists, trace_id_at};
 use kino_lake::group::GroupId;
@@ -119,7 +119,7 @@ impl SplitTraces {
     }
 
     /// The entry of a trace whose row that counts is in this piece.
-    pub(in crate::snapshot) fn entry_in(&self, id: &TraceId, piece: usize) -> Option<&Entry> {
+    pub(in crate::snapshot) fn entry_in(&self, id: &TraceId, piece: usize) -> Option<&SplitTrace> {
         self.entries.get(id).filter(|entry| entry.piece as usize == piece)
     }
 }

@@ -18,7 +18,7 @@ pub(super) trait Api {
     fn width_nanos_max(&self) -> i64;
 
     /// The services to ask for, one after another; `None` means all of them at once.
-    fn services(&mut self, server: &mut Server, named: &[String]) -> Result<Vec<Option<String>>, Fault>;
+    fn services(&mut self, server: &mut Server, named: &[String]) -> Result<Vec<Option<String>>, RequestFault>;
 
     /// Lists up to `limit` traces with spans in a window.
     fn search(
@@ -27,10 +27,10 @@ pub(super) trait Api {
         service: Option<&str>,
         window: Stretch,
         limit: u64,
-    ) -> Result<Page, Fault>;
+    ) -> Result<Page, RequestFault>;
 
     /// Fetches a trace that a page listed without its spans; `None` where there is none.
-    fn fetch(&mut self, server: &mut Server, id: TraceId, end_unix_nanos: i64) -> Result<Option<Trace>, Fault>;
+    fn fetch(&mut self, server: &mut Server, id: TraceId, end_unix_nanos: i64) -> Result<Option<Trace>, RequestFault>;
 
     /// One body of several, as the engine reads it.
     fn join(&self, bodies: &[&[u8]]) -> Vec<u8>;
@@ -76,7 +76,7 @@ pub(super) struct Trace {
 
 /// Why a request gave nothing.
 #[derive(Debug)]
-pub(super) enum Fault {
+pub(super) enum RequestFault {
     /// The answer has more bytes than are read.
     TooLarge,
     /// The server refuses, for good.

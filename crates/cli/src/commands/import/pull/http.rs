@@ -11,7 +11,7 @@ use std::time::Duration;
 use ureq::http::{HeaderMap, Response, Uri, header};
 use ureq::{Agent, Body};
 
-use super::api::Fault;
+use super::api::RequestFault;
 use crate::failure::{Failure, code};
 use crate::render;
 
@@ -136,7 +136,7 @@ impl Server {
         query: &[(&str, &str)],
         accept: &str,
         bytes_max: u64,
-    ) -> Result<Vec<u8>, Fault> {
+    ) -> Result<Vec<u8>, RequestFault> {
         let mut target = format!("{}{path}", self.address.path);
         for (index, (name, value)) in query.iter().enumerate() {
             target.push(if index == 0 { '?' } else { '&' });
@@ -148,7 +148,7 @@ impl Server {
         for attempt in 1.. {
             match self.attempt(target.clone(), accept, bytes_max)? {
                 Attempt::Answer(body) => return Ok(body),
-                Attempt::Again(_, failure) if attempt == ATTEMPTS_MAX => return Err(Fault::Failed(failure)),
+                Attempt::Again(_, failure) if attempt == ATTEMPTS_MAX => return Err(RequestFault::Failed(failure)),
                 Attempt::Again(asked, _) => thread::sleep(asked.unwrap_or(pause).min(PAUSE_MAX)),
             }
             pause *= 2;
@@ -156,7 +156,7 @@ impl Server {
         unreachable!("the last attempt returns")
     }
 
-    fn attempt(&mut self, mut target: String, accept: &str, bytes_max: u64) -> Result<Attempt, Fault> {
+    fn attempt(&mut self, mut target: String, accept: &str, bytes_max: u64) -> Result<Attempt, RequestFault> {
         for _ in 0..=REDIRECTS_MAX {
             self.requests += 1;
             let mut request =
@@ -174,10 +174,10 @@ impl Server {
                 status => return self.refused(status, &mut response),
             }
         }
-        Err(Fault::Failed(Failure::new(code::FAILED, format!("{} redirects in circles", self.address))))
+        Err(RequestFault::Failed(Failure::new(code::FAILED, format!("{} redirects in circles", self.address))))
     }
 
-    fn body(&mut self, response: &mut Response<Body>, bytes_max: u64) -> Result<Attempt, Fault> {
+    fn body(&mut self, response: &mut Response<Body>, bytes_max: u64) -> Result<Attempt, RequestFault> {
         match response.body_mut().with_config().limit(bytes_max).read_to_vec() {
             Ok(body) => {
                 self.bytes += body.len() as u64;
@@ -185,14 +185,14 @@ impl Server {
             }
             Err(ureq::Error::BodyExceedsLimit(_)) => {
                 self.bytes += bytes_max;
-                Err(Fault::TooLarge)
+                Err(RequestFault::TooLarge)
             }
             Err(error) => self.unreachable(&error),
         }
     }
 
     /// The path that a redirect leads to, on this server alone.
-    fn redirected(&self, headers: &HeaderMap) -> Result<String, Fault> {
+    fn redirected(&self, headers: &HeaderMap) -> Result<String, RequestFault> {
         let location = headers.get(header::LOCATION).and_then(|location| location.to_str().ok()).unwrap_or_default();
         let here = format!("http://{}/", self.address.authority);
         let path = match location.get(..here.len()) {
@@ -208,10 +208,10 @@ impl Server {
             self.address,
             render::clean(location)
         );
-        Err(Fault::Failed(Failure::new(code::FAILED, message)))
+        Err(RequestFault::Failed(Failure::new(code::FAILED, message)))
     }
 
-    fn refused(&mut self, status: u16, response: &mut Response<Body>) -> Result<Attempt, Fault> {
+    fn refused(&mut self, status: u16, response: &mut Response<Body>) -> Result<Attempt, RequestFault> {
         let asked =
             response.headers().get(header::RETRY_AFTER).and_then(|after| after.to_str().ok()?.trim().parse().ok());
         let body = response.body_mut().with_config().limit(REFUSAL_BYTES_MAX).read_to_vec().unwrap_or_default();
@@ -219,7 +219,7 @@ impl Server {
         let message = render::clean(&message).into_owned();
         let address = &self.address;
         match status {
-            401 | 403 => Err(Fault::Failed(Failure::new(
+            401 | 403 => Err(RequestFault::Failed(Failure::new(
                 code::FAILED,
                 format!(
                     "{address} wants other credentials (status {status}): put them into KINO_PULL_HEADERS \
@@ -233,12 +233,12 @@ impl Server {
                     format!("{address} is busy (status {status}): try again later. It says: {message}"),
                 ),
             )),
-            _ => Err(Fault::Status { status, message }),
+            _ => Err(RequestFault::Status { status, message }),
         }
     }
 
     /// What to say where nothing whole came back; a connection that broke is tried again.
-    fn unreachable(&self, error: &ureq::Error) -> Result<Attempt, Fault> {
+    fn unreachable(&self, error: &ureq::Error) -> Result<Attempt, RequestFault> {
         let address = &self.address;
         let kind = match error {
             ureq::Error::Io(error) => Some(error.kind()),
@@ -262,7 +262,7 @@ impl Server {
             }
         };
         let failure = Failure::new(code::FAILED, message);
-        if is_final { Err(Fault::Failed(failure)) } else { Ok(Attempt::Again(None, failure)) }
+        if is_final { Err(RequestFault::Failed(failure)) } else { Ok(Attempt::Again(None, failure)) }
     }
 }
 
@@ -342,7 +342,7 @@ mod tests {
         assert_eq!(to("http://A:1/y").unwrap(), "/y");
         for away in ["http://b:1/y", "//b/y", "https://a:1/y", "http://a:1.b/y", "http://a:1@b/y", "y", ""] {
             assert!(
-                matches!(to(away), Err(Fault::Failed(failure)) if failure.message.contains("no redirect")),
+                matches!(to(away), Err(RequestFault::Failed(failure)) if failure.message.contains("no redirect")),
                 "{away}"
             );
         }

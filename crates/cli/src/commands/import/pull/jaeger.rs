@@ -25,7 +25,7 @@ use serde_json::Value as Json;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
-use super::api::{Api, Fault, Hit, Page, Trace};
+use super::api::{Api, Hit, Page, RequestFault, Trace};
 use super::http::Server;
 use super::windows::Stretch;
 use crate::failure::{Failure, code};
@@ -60,19 +60,19 @@ impl Api for Jaeger {
         i64::MAX / 2
     }
 
-    fn services(&mut self, server: &mut Server, named: &[String]) -> Result<Vec<Option<String>>, Fault> {
+    fn services(&mut self, server: &mut Server, named: &[String]) -> Result<Vec<Option<String>>, RequestFault> {
         let all = self.list(server)?;
         if all.len() > SERVICES_MAX {
             let message =
                 format!("there are {} services, more than {SERVICES_MAX}: name some with --service", all.len());
-            return Err(Fault::Failed(Failure::new(code::FAILED, message)));
+            return Err(RequestFault::Failed(Failure::new(code::FAILED, message)));
         }
         if let Some(wrong) = named.iter().find(|name| !all.contains(name)) {
             let near = suggest::nearest(wrong, all.iter().map(String::as_str));
             let near: Vec<String> = near.iter().map(|name| format!("{:?}", render::clean(name))).collect();
             let near = if near.is_empty() { String::new() } else { format!("; did you mean {}?", near.join(" or ")) };
             let message = format!("{} knows no service {:?}{near}", server.address, render::clean(wrong));
-            return Err(Fault::Failed(Failure::new(code::NOT_FOUND, message)));
+            return Err(RequestFault::Failed(Failure::new(code::NOT_FOUND, message)));
         }
         Ok(if named.is_empty() { all } else { named.to_vec() }.into_iter().map(Some).collect())
     }
@@ -83,12 +83,12 @@ impl Api for Jaeger {
         service: Option<&str>,
         window: Stretch,
         limit: u64,
-    ) -> Result<Page, Fault> {
+    ) -> Result<Page, RequestFault> {
         let (service, limit) = (service.unwrap_or_default(), limit.to_string());
         if self.is_v3 {
             let time = |nanos| Timestamp::from_nanosecond(i128::from(nanos)).map(|at| at.to_string());
             let (Ok(start), Ok(end)) = (time(window.start), time(window.end - 1)) else {
-                return Err(Fault::Wrong("a time is out of range".to_owned()));
+                return Err(RequestFault::Wrong("a time is out of range".to_owned()));
             };
             let query = [
                 ("query.service_name", service),
@@ -99,7 +99,7 @@ impl Api for Jaeger {
             ];
             return match server.get("/api/v3/traces", &query, JSON, PAGE_BYTES_MAX) {
                 Ok(body) => v3_page(&body, service, window),
-                Err(Fault::Status { status: 404, .. }) => Ok(Page::default()),
+                Err(RequestFault::Status { status: 404, .. }) => Ok(Page::default()),
                 Err(fault) => Err(fault),
             };
         }
@@ -109,7 +109,7 @@ impl Api for Jaeger {
     }
 
     /// Pages have whole traces.
-    fn fetch(&mut self, _: &mut Server, _: TraceId, _: i64) -> Result<Option<Trace>, Fault> {
+    fn fetch(&mut self, _: &mut Server, _: TraceId, _: i64) -> Result<Option<Trace>, RequestFault> {
         Ok(None)
     }
 
@@ -120,7 +120,7 @@ impl Api for Jaeger {
 }
 
 impl Jaeger {
-    fn list(&mut self, server: &mut Server) -> Result<Vec<String>, Fault> {
+    fn list(&mut self, server: &mut Server) -> Result<Vec<String>, RequestFault> {
         #[derive(Deserialize)]
         struct Services {
             data: Option<Vec<String>>,
@@ -135,7 +135,7 @@ impl Jaeger {
                 let services: Services = parsed(&body)?;
                 Ok(services.data.unwrap_or_default())
             }
-            Err(Fault::Status { status: 404, .. }) => {
+            Err(RequestFault::Status { status: 404, .. }) => {
                 let services: V3Services = parsed(&server.get("/api/v3/services", &[], JSON, SERVICES_BYTES_MAX)?)?;
                 self.is_v3 = true;
                 Ok(services.services)
@@ -145,12 +145,12 @@ impl Jaeger {
     }
 }
 
-fn parsed<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Fault> {
-    serde_json::from_slice(body).map_err(|error| Fault::Wrong(error.to_string()))
+fn parsed<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, RequestFault> {
+    serde_json::from_slice(body).map_err(|error| RequestFault::Wrong(error.to_string()))
 }
 
 #[derive(Deserialize)]
-struct Answer<'a> {
+struct JaegerAnswer<'a> {
     #[serde(borrow)]
     data: Option<Vec<&'a RawValue>>,
     errors: Option<Vec<Refused>>,
@@ -169,7 +169,7 @@ struct TraceView<'a> {
     #[serde(borrow)]
     spans: Vec<SpanView<'a>>,
     #[serde(default)]
-    processes: Option<BTreeMap<String, Process>>,
+    processes: Option<BTreeMap<String, JaegerProcess>>,
 }
 
 #[derive(Deserialize)]
@@ -185,29 +185,29 @@ struct SpanView<'a> {
     #[serde(rename = "processID", default, borrow)]
     process_id: Cow<'a, str>,
     #[serde(default)]
-    process: Option<Process>,
+    process: Option<JaegerProcess>,
 }
 
 #[derive(Deserialize)]
-struct Process {
+struct JaegerProcess {
     #[serde(rename = "serviceName", default)]
     service: String,
 }
 
 /// A span of either form, as far as a pull looks at it.
-struct Seen {
+struct SpanExtent {
     id: String,
     start_nanos: i64,
     end_nanos: i64,
     service: String,
 }
 
-fn page(body: &[u8], service: &str, window: Stretch) -> Result<Page, Fault> {
-    let answer: Answer<'_> = parsed(body)?;
+fn page(body: &[u8], service: &str, window: Stretch) -> Result<Page, RequestFault> {
+    let answer: JaegerAnswer<'_> = parsed(body)?;
     let errors = answer.errors.unwrap_or_default();
     let Some(data) = answer.data else {
         return match errors.first() {
-            Some(error) => Err(Fault::Wrong(render::clean(&error.msg).into_owned())),
+            Some(error) => Err(RequestFault::Wrong(render::clean(&error.msg).into_owned())),
             None => Ok(Page::default()),
         };
     };
@@ -228,11 +228,11 @@ fn page(body: &[u8], service: &str, window: Stretch) -> Result<Page, Fault> {
         let has_other_ids =
             view.spans.iter().any(|span| !span.trace_id.is_empty() && trace_id(&span.trace_id) != Some(id));
         let seen = view.spans.into_iter().map(|span| {
-            let of = |process: &Process| process.service.clone();
+            let of = |process: &JaegerProcess| process.service.clone();
             let processes = view.processes.as_ref();
             let service = span.process.as_ref().or_else(|| processes?.get(&*span.process_id)).map(of);
             let nanos = |micros: u64| i64::try_from(micros.saturating_mul(1_000)).unwrap_or(i64::MAX);
-            Seen {
+            SpanExtent {
                 id: span.id.into_owned(),
                 start_nanos: nanos(span.start_micros),
                 end_nanos: nanos(span.start_micros.saturating_add(span.duration_micros)),
@@ -244,8 +244,9 @@ fn page(body: &[u8], service: &str, window: Stretch) -> Result<Page, Fault> {
     Ok(page)
 }
 
-fn hit(id: TraceId, seen: Vec<Seen>, has_other_ids: bool, body: Vec<u8>, service: &str, window: Stretch) -> Hit {
-    let is_inside = |span: &Seen| span.service == service && (window.start..window.end).contains(&span.start_nanos);
+fn hit(id: TraceId, seen: Vec<SpanExtent>, has_other_ids: bool, body: Vec<u8>, service: &str, window: Stretch) -> Hit {
+    let is_inside =
+        |span: &SpanExtent| span.service == service && (window.start..window.end).contains(&span.start_nanos);
     let is_inside = seen.iter().any(is_inside);
     let end_unix_nanos = seen.iter().map(|span| span.end_nanos).max().unwrap_or_default();
     let mut spans: Vec<_> = seen.iter().map(|span| (&span.id, span.start_nanos, span.end_nanos)).collect();
@@ -282,7 +283,7 @@ struct ResourceSpans {
     #[serde(default)]
     resource: Option<Attributes>,
     #[serde(rename = "scopeSpans", default)]
-    scopes: Vec<Scope>,
+    scopes: Vec<JaegerScope>,
 }
 
 #[derive(Default, Deserialize)]
@@ -300,7 +301,7 @@ struct Attribute {
 }
 
 #[derive(Deserialize)]
-struct Scope {
+struct JaegerScope {
     #[serde(default)]
     spans: Vec<V3Span>,
 }
@@ -323,12 +324,12 @@ pub(super) fn whole(value: &Json) -> i64 {
 }
 
 /// Traces of the third version: entries of `resourceSpans`, each of one trace, brought together.
-fn v3_page(body: &[u8], service: &str, window: Stretch) -> Result<Page, Fault> {
+fn v3_page(body: &[u8], service: &str, window: Stretch) -> Result<Page, RequestFault> {
     let mut page = Page::default();
-    let mut traces: BTreeMap<TraceId, (Vec<Seen>, bool, Vec<u8>)> = BTreeMap::new();
+    let mut traces: BTreeMap<TraceId, (Vec<SpanExtent>, bool, Vec<u8>)> = BTreeMap::new();
     for answer in serde_json::Deserializer::from_slice(body).into_iter::<V3Answer<'_>>() {
-        let answer = answer.map_err(|error| Fault::Wrong(error.to_string()))?;
-        let result = answer.result.ok_or_else(|| Fault::Wrong("there is no result in it".to_owned()))?;
+        let answer = answer.map_err(|error| RequestFault::Wrong(error.to_string()))?;
+        let result = answer.result.ok_or_else(|| RequestFault::Wrong("there is no result in it".to_owned()))?;
         for raw in result.resource_spans {
             let entry: ResourceSpans = match serde_json::from_str(raw.get()) {
                 Ok(entry) => entry,
@@ -348,7 +349,7 @@ fn v3_page(body: &[u8], service: &str, window: Stretch) -> Result<Page, Fault> {
             };
             let (seen, has_other_ids, body) = traces.entry(id).or_default();
             *has_other_ids |= spans.iter().any(|span| trace_id(&span.trace_id) != Some(id));
-            seen.extend(spans.into_iter().map(|span| Seen {
+            seen.extend(spans.into_iter().map(|span| SpanExtent {
                 start_nanos: whole(&span.start),
                 end_nanos: whole(&span.end),
                 id: span.id,
@@ -396,7 +397,7 @@ mod tests {
         assert_eq!(page(br#"{"data":null,"total":0,"errors":null}"#, "a", WINDOW).unwrap().listed, 0);
         assert_eq!(page(br#"{"data":[]}"#, "a", WINDOW).unwrap().listed, 0);
         for wrong in ["<html>", "[]", r#"{"data":{}}"#, r#"{"data":null,"errors":[{"code":500,"msg":"no store"}]}"#] {
-            assert!(matches!(page(wrong.as_bytes(), "a", WINDOW), Err(Fault::Wrong(_))), "{wrong}");
+            assert!(matches!(page(wrong.as_bytes(), "a", WINDOW), Err(RequestFault::Wrong(_))), "{wrong}");
         }
     }
 

@@ -37,19 +37,19 @@ const LINE_TRACES: usize = 1_000;
 
 /// What was pulled from one server.
 #[derive(Debug)]
-pub(super) struct Record {
+pub(super) struct PullRecord {
     path: PathBuf,
     file: File,
     /// Locked until this is dropped.
     _lock: File,
     /// By service; the empty name for all of them at once.
     done: BTreeMap<String, Done>,
-    traces: HashMap<TraceId, Known>,
+    traces: HashMap<TraceId, ImportedTrace>,
 }
 
 /// A trace that was imported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Known {
+pub(super) struct ImportedTrace {
     pub(super) fingerprint: u64,
     /// Whether it was old enough not to grow any more.
     pub(super) is_settled: bool,
@@ -64,7 +64,7 @@ struct Header<'a> {
 }
 
 #[derive(Default, Serialize, Deserialize)]
-struct Line {
+struct RecordLine {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     traces: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -75,7 +75,7 @@ struct Line {
     end: Option<i64>,
 }
 
-impl Record {
+impl PullRecord {
     /// Opens the record of a server, or begins it; `from_scratch`: what it says is forgotten first.
     pub(super) fn open(
         home: &Path,
@@ -127,15 +127,15 @@ impl Record {
     }
 
     /// What is known of a trace.
-    pub(super) fn known(&self, id: TraceId) -> Option<Known> {
+    pub(super) fn known(&self, id: TraceId) -> Option<ImportedTrace> {
         self.traces.get(&id).copied()
     }
 
     /// Writes down that the engine has these traces: id, fingerprint, and whether it is settled.
     pub(super) fn imported(&mut self, traces: impl Iterator<Item = (TraceId, u64, bool)>) -> Result<(), Failure> {
         let traces: Vec<_> =
-            traces.map(|(id, fingerprint, is_settled)| (id, Known { fingerprint, is_settled })).collect();
-        self.line(&Line { traces: traces.iter().map(written).collect(), ..Line::default() })?;
+            traces.map(|(id, fingerprint, is_settled)| (id, ImportedTrace { fingerprint, is_settled })).collect();
+        self.line(&RecordLine { traces: traces.iter().map(written).collect(), ..RecordLine::default() })?;
         self.traces.extend(traces);
         Ok(())
     }
@@ -151,7 +151,7 @@ impl Record {
         Ok(())
     }
 
-    fn line(&mut self, line: &Line) -> Result<(), Failure> {
+    fn line(&mut self, line: &RecordLine) -> Result<(), Failure> {
         let mut bytes =
             serde_json::to_vec(line).map_err(|error| Failure::because("the record of what was pulled", &error))?;
         bytes.push(b'\n');
@@ -175,22 +175,27 @@ fn private() -> OpenOptions {
     options
 }
 
-fn done_line(service: &str, window: Stretch) -> Line {
-    Line { service: Some(service.to_owned()), start: Some(window.start), end: Some(window.end), ..Line::default() }
+fn done_line(service: &str, window: Stretch) -> RecordLine {
+    RecordLine {
+        service: Some(service.to_owned()),
+        start: Some(window.start),
+        end: Some(window.end),
+        ..RecordLine::default()
+    }
 }
 
-fn written((id, known): &(TraceId, Known)) -> String {
+fn written((id, known): &(TraceId, ImportedTrace)) -> String {
     let mark = if known.is_settled { "" } else { "~" };
     format!("{mark}{id}:{:016x}", known.fingerprint)
 }
 
-fn parsed(text: &str) -> Option<(TraceId, Known)> {
+fn parsed(text: &str) -> Option<(TraceId, ImportedTrace)> {
     let (is_settled, text) = text.strip_prefix('~').map_or((true, text), |text| (false, text));
     let (id, fingerprint) = text.split_once(':')?;
-    Some((id.parse().ok()?, Known { fingerprint: u64::from_str_radix(fingerprint, 16).ok()?, is_settled }))
+    Some((id.parse().ok()?, ImportedTrace { fingerprint: u64::from_str_radix(fingerprint, 16).ok()?, is_settled }))
 }
 
-type Contents = (BTreeMap<String, Done>, Vec<(TraceId, Known)>);
+type Contents = (BTreeMap<String, Done>, Vec<(TraceId, ImportedTrace)>);
 
 /// Reads the file; of a trace that is there twice, the last entry counts.
 fn read(path: &Path) -> io::Result<Contents> {
@@ -206,7 +211,7 @@ fn read(path: &Path) -> io::Result<Contents> {
         if reader.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut bytes)? == 0 {
             break;
         }
-        let Ok(line) = serde_json::from_slice::<Line>(&bytes) else { continue };
+        let Ok(line) = serde_json::from_slice::<RecordLine>(&bytes) else { continue };
         traces.extend(line.traces.iter().filter_map(|text| parsed(text)));
         if let (Some(service), Some(start), Some(end)) = (line.service, line.start, line.end) {
             done.entry(service).or_default().add(Stretch { start, end });
@@ -220,7 +225,7 @@ fn rewrite(
     path: &Path,
     header: &Header<'_>,
     done: &BTreeMap<String, Done>,
-    traces: &[(TraceId, Known)],
+    traces: &[(TraceId, ImportedTrace)],
 ) -> io::Result<()> {
     let beside = path.with_extension("jsonl.new");
     match fs::remove_file(&beside) {
@@ -231,7 +236,7 @@ fn rewrite(
     serde_json::to_writer(&mut file, header)?;
     let windows = done.iter().flat_map(|(service, done)| done.stretches().map(|window| done_line(service, window)));
     let traces = traces[traces.len().saturating_sub(TRACES_MAX)..].chunks(LINE_TRACES);
-    let traces = traces.map(|some| Line { traces: some.iter().map(written).collect(), ..Line::default() });
+    let traces = traces.map(|some| RecordLine { traces: some.iter().map(written).collect(), ..RecordLine::default() });
     for line in windows.chain(traces) {
         file.write_all(b"\n")?;
         serde_json::to_writer(&mut file, &line)?;
@@ -246,8 +251,8 @@ mod tests {
 
     const ID: TraceId = TraceId([7; 16]);
 
-    fn open(home: &Path, from_scratch: bool) -> Record {
-        Record::open(home, "jaeger", "http://a:1", None, from_scratch).unwrap()
+    fn open(home: &Path, from_scratch: bool) -> PullRecord {
+        PullRecord::open(home, "jaeger", "http://a:1", None, from_scratch).unwrap()
     }
 
     #[test]
@@ -261,7 +266,7 @@ mod tests {
         record.done(Some("a"), Stretch { start: 50, end: 100 }).unwrap();
         drop(record);
         let record = open(home.path(), false);
-        assert_eq!(record.known(ID), Some(Known { fingerprint: 2, is_settled: true }));
+        assert_eq!(record.known(ID), Some(ImportedTrace { fingerprint: 2, is_settled: true }));
         assert_eq!(record.gaps(Some("a"), range), [Stretch { start: 0, end: 50 }]);
         assert_eq!(record.gaps(None, range), [range]);
         drop(record);
@@ -273,9 +278,9 @@ mod tests {
     fn two_pulls_from_one_server_do_not_run_at_a_time() {
         let home = tempfile::tempdir().unwrap();
         let _first = open(home.path(), false);
-        let second = Record::open(home.path(), "jaeger", "http://a:1", None, false).unwrap_err();
+        let second = PullRecord::open(home.path(), "jaeger", "http://a:1", None, false).unwrap_err();
         assert_eq!(second.code, code::TRY_AGAIN);
-        assert!(Record::open(home.path(), "jaeger", "http://a:1", Some("tenant"), false).is_ok());
+        assert!(PullRecord::open(home.path(), "jaeger", "http://a:1", Some("tenant"), false).is_ok());
     }
 
     #[test]

@@ -15,7 +15,7 @@ use kino_model::TraceId;
 use serde::Deserialize;
 use serde_json::Value as Json;
 
-use super::api::{Api, Fault, Hit, Page, Trace};
+use super::api::{Api, Hit, Page, RequestFault, Trace};
 use super::http::{Server, encoded};
 use super::jaeger::{trace_id, whole};
 use super::protobuf;
@@ -42,7 +42,7 @@ pub(super) struct Tempo {
 }
 
 #[derive(Deserialize)]
-struct Answer {
+struct TempoAnswer {
     traces: Option<Vec<Listed>>,
     metrics: Option<Json>,
 }
@@ -71,7 +71,7 @@ impl Api for Tempo {
         24 * 3_600 * SECOND
     }
 
-    fn services(&mut self, _: &mut Server, named: &[String]) -> Result<Vec<Option<String>>, Fault> {
+    fn services(&mut self, _: &mut Server, named: &[String]) -> Result<Vec<Option<String>>, RequestFault> {
         Ok(if named.is_empty() { vec![None] } else { named.iter().cloned().map(Some).collect() })
     }
 
@@ -81,7 +81,7 @@ impl Api for Tempo {
         service: Option<&str>,
         window: Stretch,
         limit: u64,
-    ) -> Result<Page, Fault> {
+    ) -> Result<Page, RequestFault> {
         let (start, end) = ((window.start / SECOND).to_string(), (window.end / SECOND).to_string());
         let mut search = |by_tags: bool| {
             let limit = limit.to_string();
@@ -91,7 +91,7 @@ impl Api for Tempo {
             server.get("/api/search", &query, "application/json", LIST_BYTES_MAX)
         };
         let body = match (self.by_tags, search(self.by_tags.unwrap_or_default())) {
-            (None, Err(refused @ Fault::Status { status: 400, .. })) => {
+            (None, Err(refused @ RequestFault::Status { status: 400, .. })) => {
                 let body = search(true).map_err(|_| refused)?;
                 self.by_tags = Some(true);
                 body
@@ -105,16 +105,16 @@ impl Api for Tempo {
         page(&body, window)
     }
 
-    fn fetch(&mut self, server: &mut Server, id: TraceId, end_unix_nanos: i64) -> Result<Option<Trace>, Fault> {
+    fn fetch(&mut self, server: &mut Server, id: TraceId, end_unix_nanos: i64) -> Result<Option<Trace>, RequestFault> {
         let mut get = |version: &str| {
             let path = format!("/api{version}/traces/{}", encoded(&id.to_string()));
             match server.get(&path, &[], "application/protobuf", TRACE_BYTES_MAX) {
                 Ok(body) => Ok(Some(body)),
-                Err(Fault::Status { status: 404, .. }) => Ok(None),
+                Err(RequestFault::Status { status: 404, .. }) => Ok(None),
                 Err(fault) => Err(fault),
             }
         };
-        let wrong = |why: &str| Fault::Wrong(why.to_owned());
+        let wrong = |why: &str| RequestFault::Wrong(why.to_owned());
         let mut incomplete = None;
         let answer = if self.has_v2 == Some(false) { None } else { get("/v2")? };
         let body = match answer {
@@ -164,10 +164,10 @@ fn quoted(text: &str) -> String {
     out
 }
 
-fn page(body: &[u8], window: Stretch) -> Result<Page, Fault> {
-    let answer: Answer = serde_json::from_slice(body).map_err(|error| Fault::Wrong(error.to_string()))?;
+fn page(body: &[u8], window: Stretch) -> Result<Page, RequestFault> {
+    let answer: TempoAnswer = serde_json::from_slice(body).map_err(|error| RequestFault::Wrong(error.to_string()))?;
     if answer.traces.is_none() && answer.metrics.is_none() {
-        return Err(Fault::Wrong("the list has neither traces nor metrics".to_owned()));
+        return Err(RequestFault::Wrong("the list has neither traces nor metrics".to_owned()));
     }
     let traces = answer.traces.unwrap_or_default();
     let mut page = Page { listed: traces.len() as u64, ..Page::default() };
