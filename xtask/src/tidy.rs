@@ -7,6 +7,7 @@ mod checks;
 mod circles;
 mod docs;
 mod tree;
+mod types;
 mod words;
 
 use std::path::Path;
@@ -47,6 +48,7 @@ const CHECKS: &[TidyCheck] = &[
     TidyCheck { name: "paths", about: "no path of one machine", run: checks::paths },
     TidyCheck { name: "fuzz", about: "the lock file of the fuzz targets is up to date", run: checks::fuzz },
     TidyCheck { name: "words", about: "names, comments, messages and pages use plain words", run: words::words },
+    TidyCheck { name: "types", about: "a name of a type means one thing", run: types::types },
     TidyCheck {
         name: "docs",
         about: "doc comments say more than the name, and public items have one",
