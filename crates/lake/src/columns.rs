@@ -147,6 +147,26 @@ pub struct SpanColumns<'a> {
     pub run: TextColumn<'a>,
 }
 
+/// What of [`SpanColumns`] operations are counted by.
+pub const COUNTED_COLUMNS: [&str; 9] = [
+    "trace_id",
+    "span_id",
+    "parent_span_id",
+    "start_unix_nanos",
+    "duration_nanos",
+    "status_code",
+    "name",
+    "service_name",
+    "kino_project",
+];
+
+/// Every column of [`SpanColumns`].
+pub const SPAN_COLUMNS: [&str; 12] = {
+    let [trace, span, parent, start, duration, status, name, service, project] = COUNTED_COLUMNS;
+    let (worktree, code_state, run) = ("kino_worktree", "kino_code_state", "kino_run_id");
+    [trace, span, parent, start, duration, status, name, service, project, worktree, code_state, run]
+};
+
 impl<'a> SpanColumns<'a> {
     /// The columns of a batch of spans; `None` for one without rows, which may lack even the required ones.
     pub fn of(spans: &'a RecordBatch) -> Option<Self> {

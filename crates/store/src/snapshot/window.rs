@@ -16,7 +16,7 @@ use super::gather::TRACES_AT_A_TIME;
 use super::operations::{OperationFilter, Operations};
 use super::{Snapshot, SplitView, answer};
 use crate::error::ScanError;
-use kino_lake::columns::SpanColumns;
+use kino_lake::columns::{COUNTED_COLUMNS, SpanColumns};
 use kino_lake::group::LakeTable;
 use kino_lake::read::{Pick, Read};
 use kino_lake::rollup::{OPERATIONS_MAX, Rollups};
@@ -25,19 +25,6 @@ use kino_lake::rollup::{OPERATIONS_MAX, Rollups};
 const ROWS_MAX: usize = 20_000_000;
 /// Rows that are decoded at a time: of these few columns some ten megabytes.
 const ROWS_AT_ONCE: usize = 256 * 1_024;
-/// What a span must be read of to be counted.
-const COLUMNS: &[&str] = &[
-    "trace_id",
-    "span_id",
-    "parent_span_id",
-    "start_unix_nanos",
-    "duration_nanos",
-    "status_code",
-    "name",
-    "service_name",
-    "kino_project",
-];
-
 impl Snapshot {
     /// Counts and durations of every operation, of the spans that pass the filter alone. The newest files are read
     /// first, and [`Operations::not_looked_at`] says how much was beyond the bound.
@@ -89,7 +76,7 @@ impl Snapshot {
             not_looked_at += (rows - looked_at) as u64;
             for from in (0..looked_at).step_by(ROWS_AT_ONCE) {
                 let pick = Pick::Rows(from..looked_at.min(from + ROWS_AT_ONCE));
-                let read = Read { columns: Some(COLUMNS), pick, dictionaries: true, ..Read::default() };
+                let read = Read { columns: Some(&COUNTED_COLUMNS), pick, dictionaries: true, ..Read::default() };
                 let batches = self.read(file, read).await?;
                 let _reserved = self.memory.reserve_part(memory_size(&batches)).await?;
                 for batch in batches {

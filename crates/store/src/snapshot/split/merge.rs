@@ -16,7 +16,7 @@ use super::merged::Merged;
 use super::pieces::with_groups;
 use super::{NO_PIECE, RemovedSpan, Snapshot, SplitTrace, Wrong};
 use crate::error::ScanError;
-use kino_lake::columns::{SpanColumns, ids, trace_id_at};
+use kino_lake::columns::{SPAN_COLUMNS, SpanColumns, ids, trace_id_at};
 use kino_lake::group::{GroupId, LakeTable};
 use kino_lake::read::{Pick, Read};
 use kino_lake::rollup::{OperationCounter, OperationKey};
@@ -26,22 +26,6 @@ use kino_lake::trace_row::{self, TraceFacts};
 /// Traces whose rows are merged at a time: sorted, so that most pages of a file are read for one part alone, and few
 /// enough that their columns take some tens of megabytes.
 const TRACES_AT_A_TIME: usize = 4_096;
-/// Rows of `traces` and operations are made of these; repeats share the span's id.
-const COLUMNS: &[&str] = &[
-    "trace_id",
-    "span_id",
-    "parent_span_id",
-    "start_unix_nanos",
-    "duration_nanos",
-    "status_code",
-    "name",
-    "service_name",
-    "kino_project",
-    "kino_worktree",
-    "kino_code_state",
-    "kino_run_id",
-];
-
 /// A span, by its trace and id.
 type SpanKey = (TraceId, SpanId);
 
@@ -52,7 +36,7 @@ struct Chunk {
     hidden: Vec<bool>,
     /// The groups, which come first among the sources.
     groups: Vec<GroupId>,
-    /// For each source its rows, in [`COLUMNS`] or more.
+    /// For each source its rows, in [`SPAN_COLUMNS`] or more.
     sources: Vec<Vec<RecordBatch>>,
     /// Spans whose id comes more than once.
     shared: HashSet<SpanKey>,
@@ -98,7 +82,7 @@ impl Snapshot {
             let here: Vec<TraceId> = traces.iter().filter(|id| group.may_hold(**id)).copied().collect();
             let Some(file) = group.file(LakeTable::Spans).filter(|_| !here.is_empty()) else { return Ok(Vec::new()) };
             let pick = Pick::Traces(&here);
-            self.read(file, Read { columns: Some(COLUMNS), pick, dictionaries: true, ..Read::default() }).await
+            self.read(file, Read { columns: Some(&SPAN_COLUMNS), pick, dictionaries: true, ..Read::default() }).await
         };
         let mut sources = try_join_all(self.groups.iter().map(read)).await?;
         sources.extend(self.parts_of_memory(Table::Spans, traces)?.into_iter().map(|part| vec![part]));
