@@ -45,8 +45,6 @@ pub const REDACTED: &str = "kino.redacted";
 
 /// Name of the service. Resource.
 pub const SERVICE_NAME: &str = "service.name";
-/// A session's id; an agent's session spans traces. Span.
-pub const SESSION_ID: &str = "session.id";
 /// The exception's type. Event.
 pub const EXCEPTION_TYPE: &str = "exception.type";
 /// The exception's message. Event.
