@@ -3,6 +3,8 @@
 
 use std::ffi::OsStr;
 
+use kino_text::percent;
+
 /// Headers of one variable. No header that a server wants is beyond this; it bounds what a request repeats.
 const HEADERS_MAX: usize = 32;
 
@@ -28,31 +30,14 @@ fn header(pair: &str) -> Result<(String, String), &'static str> {
     let (name, value) = (name.trim(), value.trim());
     let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     if name.is_empty() || !name.bytes().all(is_name) {
-        return Err("its name is no name of a header");
+        return Err("its name is not one that a header may have");
     }
-    let value =
-        decoded(value).ok_or("its value is not percent-encoded: % needs two hexadecimal digits, and is written %25")?;
+    let value = percent::decoded(value)
+        .ok_or("its value is not percent-encoded: % needs two hexadecimal digits, and is written %25")?;
     if value.chars().any(char::is_control) {
         return Err("its value has control characters");
     }
     Ok((name.to_owned(), value))
-}
-
-/// The text with each `%XX` as its byte; `None` where that is no UTF-8 or a `%` begins nothing.
-fn decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes().iter();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'%' => (hex(*rest.next()?)? << 4) | hex(*rest.next()?)?,
-            byte => *byte,
-        });
-    }
-    String::from_utf8(bytes).ok()
-}
-
-fn hex(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }
 
 #[cfg(test)]

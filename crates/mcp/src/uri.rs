@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use kino_text::percent;
+
 /// The path of a `file://` URI on this machine.
 pub(crate) fn path_of_uri(uri: &str) -> Option<PathBuf> {
     let rest = uri.strip_prefix("file://")?;
@@ -9,19 +11,7 @@ pub(crate) fn path_of_uri(uri: &str) -> Option<PathBuf> {
     if !path.starts_with('/') {
         return None;
     }
-    let mut bytes = Vec::with_capacity(path.len());
-    let mut left = path.as_bytes();
-    while let Some((&first, rest)) = left.split_first() {
-        left = rest;
-        if first == b'%' {
-            let digits = std::str::from_utf8(rest.get(..2)?).ok()?;
-            bytes.push(u8::from_str_radix(digits, 16).ok()?);
-            left = &rest[2..];
-        } else {
-            bytes.push(first);
-        }
-    }
-    String::from_utf8(bytes).ok().map(PathBuf::from)
+    percent::decoded(path).map(PathBuf::from)
 }
 
 #[cfg(test)]
@@ -32,7 +22,7 @@ mod tests {
     fn uris_become_paths() {
         assert_eq!(path_of_uri("file:///a%20b/c"), Some(PathBuf::from("/a b/c")));
         assert_eq!(path_of_uri("file://localhost/a"), Some(PathBuf::from("/a")));
-        for refused in ["https://example.org/a", "file://elsewhere/a", "file:///a%2", "file:///%zz"] {
+        for refused in ["https://example.org/a", "file://elsewhere/a", "file:///a%2", "file:///%zz", "file:///%+1"] {
             assert_eq!(path_of_uri(refused), None, "{refused}");
         }
     }

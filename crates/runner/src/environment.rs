@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 use kino_model::{RunId, SpanId, TraceId, names};
+use kino_text::percent;
 use kino_wire::admin::EngineFile;
 use kino_wire::run::CodeState;
 
@@ -163,18 +164,8 @@ fn resource_attributes(present: &str, own: &[(&str, Option<&str>)]) -> String {
 
 /// Encodes what the W3C baggage format, whose syntax the variable has, does not allow in a value.
 fn percent_encode(value: &str) -> String {
-    let mut encoded = String::with_capacity(value.len());
-    for byte in value.bytes() {
-        let plain = byte.is_ascii_graphic() && !matches!(byte, b'"' | b',' | b';' | b'\\' | b'%' | b'=');
-        if plain {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push('%');
-            encoded.push(char::from(b"0123456789ABCDEF"[usize::from(byte >> 4)]));
-            encoded.push(char::from(b"0123456789ABCDEF"[usize::from(byte & 15)]));
-        }
-    }
-    encoded
+    let is_plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b',' | b';' | b'\\' | b'%' | b'=');
+    percent::encoded(value, is_plain)
 }
 
 #[cfg(test)]

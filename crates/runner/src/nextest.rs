@@ -21,6 +21,7 @@ use std::process::{Command, ExitCode, ExitStatus};
 use kino_inject::writer::{Finished, Writer};
 use kino_model::test_case::{self, Outcome};
 use kino_model::{Clock, SpanId, TraceId, UnixNanos};
+use kino_text::percent;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::signal::{SigSet, Signal};
 use rustix::process::{Resource, Rlimit};
@@ -270,25 +271,14 @@ pub(crate) fn resource(variable: &impl Fn(&str) -> Option<OsString>) -> Vec<(Str
     let text = |name: &str| variable(name).map(|value| value.to_string_lossy().into_owned());
     let pairs = text("OTEL_RESOURCE_ATTRIBUTES").unwrap_or_default();
     let pairs = pairs.split(',').filter_map(|pair| pair.split_once('='));
-    let mut found: Vec<(String, String)> =
-        pairs.map(|(key, value)| (percent_decoded(key.trim()), percent_decoded(value.trim()))).collect();
+    let mut found: Vec<(String, String)> = pairs
+        .map(|(key, value)| (percent::decoded_leniently(key.trim()), percent::decoded_leniently(value.trim())))
+        .collect();
     if let Some(name) = text("OTEL_SERVICE_NAME").filter(|name| !name.is_empty()) {
         found.retain(|(key, _)| key != "service.name");
         found.push(("service.name".to_owned(), name));
     }
     found
-}
-
-fn percent_decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, more)) = rest.split_first() {
-        let digits = more.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
-        let decoded = digits.filter(|_| *first == b'%').and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        bytes.push(decoded.unwrap_or(*first));
-        rest = if decoded.is_some() { &more[2..] } else { more };
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[cfg(test)]

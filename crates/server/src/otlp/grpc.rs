@@ -16,6 +16,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, Request};
 use http_body_util::{BodyExt, Full};
 use kino_engine::{Encoding, IngestError, Signal};
+use kino_text::percent;
 use kino_wire::error_chain;
 
 use super::Otlp;
@@ -115,9 +116,7 @@ impl Refusal {
 
 /// Encodes a message for gRPC's header: bytes that are not printable ASCII, and the percent sign, as `%XX`.
 fn percent_encoded(message: &str) -> String {
-    let is_plain = |byte| matches!(byte, b' '..=b'~') && byte != b'%';
-    let encode = |byte: u8| if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
-    message.bytes().map(encode).collect()
+    percent::encoded(message, |byte| matches!(byte, b' '..=b'~') && byte != b'%')
 }
 
 /// Counts and answers a refused body. OTLP's clients take `INVALID_ARGUMENT` as final; after `OUT_OF_RANGE`, which gRPC
