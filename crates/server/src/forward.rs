@@ -3,22 +3,22 @@
 //! A peer's answer is hostile: its body is read up to a bound, no redirect is followed, all of it takes a bounded time, and
 //! none of its text is shown.
 
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs, UdpSocket};
+use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
 use std::time::Duration;
 
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use kino_engine::config::Forward;
 use kino_engine::{ForwardPeer, Reply, Signal};
 use kino_model::exact::protobuf::{Reader, WireError};
 use kino_wire::admin::Listeners;
 
+use crate::outgoing::{self, AddressError, ServerAddress};
+
 /// Names the engines that a request came through.
 pub(crate) const FORWARDERS: &str = "kino-forwarders";
 /// Bytes of an answer that are read.
 const ANSWER_BYTES_MAX: u64 = 64 << 10;
-/// How long connecting may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a request with its answer may take, of whatever speed the peer is.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// Headers that a request has of its own.
@@ -79,12 +79,22 @@ pub enum ForwardError {
     },
 }
 
+impl From<AddressError> for ForwardError {
+    fn from(error: AddressError) -> Self {
+        match error {
+            AddressError::Credentials => Self::Credentials,
+            AddressError::Tls => Self::Tls,
+            _ => Self::Url,
+        }
+    }
+}
+
 /// An endpoint that requests can be sent to.
 #[derive(Debug)]
 pub(crate) struct ForwardTarget {
+    address: ServerAddress,
+    /// Where paths of OTLP begin.
     base: String,
-    host: String,
-    port: u16,
     headers: HeaderMap,
 }
 
@@ -92,32 +102,15 @@ impl ForwardTarget {
     /// Reads what was given; `None` where nothing is passed on.
     pub(crate) fn of(forward: &Forward) -> Result<Option<Self>, ForwardError> {
         let Some(url) = &forward.url else { return Ok(None) };
-        if url.contains('@') {
-            return Err(ForwardError::Credentials);
+        let address = ServerAddress::parse(url)?;
+        if !address.is_this_machine() && !forward.insecure {
+            return Err(ForwardError::Insecure { host: address.host().to_owned() });
         }
-        if url.contains('#') {
-            return Err(ForwardError::Url);
-        }
-        let uri: Uri = url.parse().map_err(|_| ForwardError::Url)?;
-        match uri.scheme_str() {
-            Some("http") => {}
-            Some("https") => return Err(ForwardError::Tls),
-            _ => return Err(ForwardError::Url),
-        }
-        let authority = uri.authority().filter(|_| uri.query().is_none()).ok_or(ForwardError::Url)?;
-        let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
-        let is_here = host.eq_ignore_ascii_case("localhost") || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
-        if host.is_empty() {
-            return Err(ForwardError::Url);
-        }
-        if !is_here && !forward.insecure {
-            return Err(ForwardError::Insecure { host });
-        }
-        let path = uri.path().trim_end_matches('/');
+        let base = address.to_string();
         // Some give the URL of one signal, as for one exporter.
-        let path = path.strip_suffix("/v1/traces").or_else(|| path.strip_suffix("/v1/logs")).unwrap_or(path);
-        let base = format!("http://{authority}{path}");
-        Ok(Some(Self { base, host, port: authority.port_u16().unwrap_or(80), headers: headers(forward)? }))
+        let base =
+            base.strip_suffix("/v1/traces").or_else(|| base.strip_suffix("/v1/logs")).unwrap_or(&base).to_owned();
+        Ok(Some(Self { address, base, headers: headers(forward)? }))
     }
 
     /// Refuses an endpoint that is one of these listeners.
@@ -125,7 +118,7 @@ impl ForwardTarget {
         let own = [&listeners.http, &listeners.otlp_grpc, &listeners.otlp_http];
         let own: Vec<SocketAddr> = own.into_iter().filter_map(|address| address.parse().ok()).collect();
         // A name that is not found now may be later: requests then wait, and their header ends a circle.
-        let found = (self.host.as_str(), self.port).to_socket_addrs().into_iter().flatten();
+        let found = (self.address.host(), self.address.port()).to_socket_addrs().into_iter().flatten();
         let is_own = |address: &SocketAddr| {
             // Only an address of this machine can be bound.
             let is_here = || UdpSocket::bind((address.ip(), 0)).is_ok();
@@ -140,7 +133,8 @@ impl ForwardTarget {
     /// A sentence for a person where the port is another protocol's as a rule.
     pub(crate) fn note(&self) -> Option<String> {
         let said = "is the usual port of OTLP over gRPC; requests go over HTTP, whose usual port is 4318";
-        (self.port == GRPC_PORT).then(|| format!("--forward: {} {said}", self.port))
+        let port = self.address.port();
+        (port == GRPC_PORT).then(|| format!("--forward: {port} {said}"))
     }
 }
 
@@ -168,18 +162,7 @@ pub(crate) struct HttpPeer {
 
 impl HttpPeer {
     pub(crate) fn new(target: ForwardTarget, version: &str) -> Self {
-        let config = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            // The environment's proxies are for other programs: recordings go where it was said.
-            .proxy(None)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .max_idle_connections(1)
-            .timeout_connect(Some(CONNECT_TIMEOUT))
-            .timeout_global(Some(REQUEST_TIMEOUT))
-            .user_agent(format!("kino/{version}"))
-            .build();
-        Self { agent: ureq::Agent::new_with_config(config), target }
+        Self { agent: outgoing::agent(REQUEST_TIMEOUT, version), target }
     }
 }
 
@@ -284,7 +267,7 @@ mod tests {
             ("http://127.9.9.9/v1/traces", "http://127.9.9.9", 80),
         ] {
             let target = target(url, false).unwrap();
-            assert_eq!((target.base.as_str(), target.port), (base, port), "{url}");
+            assert_eq!((target.base.as_str(), target.address.port()), (base, port), "{url}");
         }
         assert!(target("http://127.0.0.1:4317", false).unwrap().note().unwrap().contains("4318"));
     }

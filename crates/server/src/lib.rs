@@ -22,6 +22,7 @@ pub mod keys;
 mod listen;
 mod metrics;
 mod otlp;
+pub mod outgoing;
 mod reply;
 mod revocation;
 mod sender;

@@ -1,7 +1,9 @@
 //! Durations and points in time, as people write and read them.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
+use jiff::fmt::rfc2822::DateTimeParser;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, civil};
 use kino_model::UnixNanos;
@@ -111,6 +113,18 @@ pub fn parse_duration(text: &str) -> Result<i64, String> {
         return Err("that is longer than 292 years".to_owned());
     }
     Ok((days as i64).saturating_add(i64::try_from(rest).unwrap_or(i64::MAX)))
+}
+
+/// Reads HTTP's `Retry-After`, in seconds or as a date: how long from `now`, which is nothing for a date that is past. `None`
+/// where it is neither.
+pub fn parse_retry_after(text: &str, now: UnixNanos) -> Option<Duration> {
+    let text = text.trim();
+    if let Ok(seconds) = text.parse::<u64>() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let then: Timestamp = DateTimeParser::new().parse_timestamp(text).ok()?;
+    let nanos = then.as_nanosecond().saturating_sub(i128::from(now.0)).max(0);
+    Some(Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX)))
 }
 
 /// Reads RFC 3339, a date (UTC), a local time of day, Unix nanoseconds, or how long ago.

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use kino_model::UnixNanos;
+use kino_text::time::parse_retry_after;
 
 /// The first wait; each further one doubles.
 const FIRST: Duration = Duration::from_millis(500);
@@ -29,23 +29,12 @@ impl Backoff {
     pub(super) fn next(&mut self, retry_after: Option<&str>, now: UnixNanos) -> Duration {
         let own = FIRST.saturating_mul(1 << self.tries.min(10)).min(OWN_MAX);
         self.tries = self.tries.saturating_add(1);
-        match retry_after.and_then(|asked| asked_for(asked, now)) {
+        match retry_after.and_then(|asked| parse_retry_after(asked, now)) {
             Some(asked) => asked.clamp(FIRST, ASKED_MAX),
             // Without randomness of the system's the wait is whole.
             None => own.mul_f64(crate::secret::random().map_or(1.0, |[byte]| 1.0 - f64::from(byte) / 512.0)),
         }
     }
-}
-
-/// What `Retry-After` says, in seconds or as a date.
-fn asked_for(text: &str, now: UnixNanos) -> Option<Duration> {
-    let text = text.trim();
-    if let Ok(seconds) = text.parse::<u64>() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let then: Timestamp = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
-    let nanos = then.as_nanosecond().saturating_sub(i128::from(now.0)).max(0);
-    Some(Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX)))
 }
 
 #[cfg(test)]

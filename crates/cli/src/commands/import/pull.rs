@@ -25,6 +25,7 @@ use std::time::Duration;
 
 use indicatif::ProgressBar;
 use kino_model::TraceId;
+use kino_server::outgoing::ServerAddress;
 use kino_wire::admin;
 use serde::Serialize;
 
@@ -94,7 +95,7 @@ pub(super) fn run(app: &App, from: ImportFrom, arguments: &Import) -> Outcome {
     let [url] = arguments.paths.as_slice() else {
         return Err(Failure::new(code::WRONG, "--from takes one URL; pull from each server by itself"));
     };
-    let address = http::Address::parse(&url.to_string_lossy())?;
+    let address = http::address(&url.to_string_lossy())?;
     let headers = headers_of(app, &address)?;
     let range = range(app, arguments)?;
     let client = app.engine()?;
@@ -108,7 +109,7 @@ pub(super) fn run(app: &App, from: ImportFrom, arguments: &Import) -> Outcome {
     let mut pull = Pull {
         app,
         client,
-        server: Server::new(address, headers),
+        server: Server::new(address, headers, Arc::clone(&app.clock)),
         api,
         record,
         bar: progress::spinner(format!("importing from {}", from.name())),
@@ -153,10 +154,10 @@ fn range(app: &App, arguments: &Import) -> Result<Stretch, Failure> {
 }
 
 /// What `config.toml` says for this server, then what the environment says.
-fn headers_of(app: &App, address: &http::Address) -> Result<Vec<(String, String)>, Failure> {
+fn headers_of(app: &App, address: &ServerAddress) -> Result<Vec<(String, String)>, Failure> {
     let mut all: Vec<(String, String)> = Vec::new();
     for source in &app.settings.engine.sources {
-        let of = http::Address::parse(&source.url)
+        let of = http::address(&source.url)
             .map_err(|failure| Failure { message: format!("sources in config.toml: {failure}"), ..failure })?;
         if address.is_within(&of) {
             all.extend(source.headers.iter().map(|(name, value)| (name.to_owned(), value.to_owned())));

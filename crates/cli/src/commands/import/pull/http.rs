@@ -2,21 +2,22 @@
 //! host, takes no proxy from the environment, and asks for nothing compressed.
 
 use std::error::Error as _;
-use std::fmt;
 use std::io;
-use std::net::IpAddr;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use ureq::http::{HeaderMap, Response, Uri, header};
+use kino_model::{Clock, UnixNanos};
+use kino_server::outgoing::{self, AddressError, ServerAddress};
+use kino_text::percent;
+use kino_text::time::parse_retry_after;
+use ureq::http::{HeaderMap, Response, header};
 use ureq::{Agent, Body};
 
 use super::api::RequestFault;
 use crate::failure::{Failure, code};
 use crate::render;
 
-/// How long a connection may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long one request may take, its answer included: servers search for up to a minute or so before they give up.
 const REQUEST_TIMEOUT: Duration = Duration::from_mins(2);
 /// How often one request is sent where the server is busy or the connection breaks.
@@ -29,80 +30,33 @@ const REDIRECTS_MAX: u32 = 3;
 const REFUSAL_BYTES_MAX: u64 = 64 << 10;
 const REFUSAL_SHOWN_CHARS: usize = 300;
 
-/// Where a server is: scheme, host and port, and the path before its API.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Address {
-    /// Host and port, in lower case.
-    authority: String,
-    host: String,
-    /// Without a slash at its end; empty for none.
-    path: String,
-}
-
-impl Address {
-    /// Reads `http://HOST[:PORT][/PATH]`.
-    ///
-    /// # Errors
-    /// What is wrong; what may be a secret in it is not repeated.
-    pub(super) fn parse(text: &str) -> Result<Self, Failure> {
-        let wrong = |why: &str| Failure::new(code::WRONG, format!("{why}; http://HOST:PORT is expected"));
-        if text.contains('@') {
-            return Err(wrong(
-                "the URL has a user name or password, which others see in the list of processes: put credentials into \
-                 KINO_PULL_HEADERS, or [[sources]] in config.toml",
-            ));
-        }
-        if text.contains(['?', '#']) {
-            return Err(wrong("the URL has a query or a fragment, which the API's own take the place of"));
-        }
-        let (scheme, _) = text.split_once("://").ok_or_else(|| wrong("that is no URL"))?;
-        if scheme.eq_ignore_ascii_case("https") {
-            return Err(Failure::new(
-                code::UNAVAILABLE,
-                "https:// is not spoken: let a tunnel on this machine speak it, and name its http:// address \
-                 (docs/importing.md shows three)",
-            ));
-        }
-        if !scheme.eq_ignore_ascii_case("http") {
-            return Err(wrong("that is no URL of the web"));
-        }
-        let uri: Uri = text.parse().map_err(|_| wrong("the URL cannot be read"))?;
-        let authority = uri.authority().filter(|authority| !authority.host().is_empty());
-        let authority = authority.ok_or_else(|| wrong("the URL has no host"))?;
-        if authority.port_u16().is_none() && authority.as_str() != authority.host() {
-            return Err(wrong("the URL's port cannot be read"));
-        }
-        Ok(Self {
-            authority: authority.as_str().to_ascii_lowercase(),
-            host: authority.host().to_ascii_lowercase(),
-            path: uri.path().trim_end_matches('/').to_owned(),
-        })
-    }
-
-    /// Whether it is the same server as `other`, at its path or below.
-    pub(super) fn is_within(&self, other: &Self) -> bool {
-        let below = self.path.strip_prefix(&other.path);
-        self.authority == other.authority && below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    }
-
-    /// Whether it says by itself that nothing leaves this machine.
-    pub(super) fn is_this_machine(&self) -> bool {
-        let host = self.host.trim_matches(['[', ']']);
-        host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
-    }
-}
-
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "http://{}{}", self.authority, self.path)
-    }
+/// Reads the address of a server.
+///
+/// # Errors
+/// What is wrong, and what to give instead; what may be a secret in it is not repeated.
+pub(super) fn address(text: &str) -> Result<ServerAddress, Failure> {
+    let wrong = |why: &str| Failure::new(code::WRONG, format!("{why}; http://HOST:PORT is expected"));
+    ServerAddress::parse(text).map_err(|error| match error {
+        AddressError::Credentials => wrong(
+            "the URL has a user name or password, which others see in the list of processes: put credentials into \
+             KINO_PULL_HEADERS, or [[sources]] in config.toml",
+        ),
+        AddressError::Query => wrong("the URL has a query or a fragment, which the API's own take the place of"),
+        AddressError::Tls => Failure::new(
+            code::UNAVAILABLE,
+            "https:// is not spoken: let a tunnel on this machine speak it, and name its http:// address \
+             (docs/importing.md shows three)",
+        ),
+        error => wrong(&error.to_string()),
+    })
 }
 
 /// A server, and what was asked of it so far.
 pub(super) struct Server {
     agent: Agent,
-    pub(super) address: Address,
+    pub(super) address: ServerAddress,
     headers: Vec<(String, String)>,
+    clock: Arc<dyn Clock>,
     pub(super) requests: u64,
     /// Bytes of its answers.
     pub(super) bytes: u64,
@@ -116,17 +70,9 @@ enum Attempt {
 }
 
 impl Server {
-    pub(super) fn new(address: Address, headers: Vec<(String, String)>) -> Self {
-        let config = Agent::config_builder()
-            .http_status_as_error(false)
-            .proxy(None)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .timeout_connect(Some(CONNECT_TIMEOUT))
-            .timeout_global(Some(REQUEST_TIMEOUT))
-            .user_agent(concat!("kino/", env!("CARGO_PKG_VERSION")))
-            .build();
-        Self { agent: config.into(), address, headers, requests: 0, bytes: 0 }
+    pub(super) fn new(address: ServerAddress, headers: Vec<(String, String)>, clock: Arc<dyn Clock>) -> Self {
+        let agent = outgoing::agent(REQUEST_TIMEOUT, env!("CARGO_PKG_VERSION"));
+        Self { agent, address, headers, clock, requests: 0, bytes: 0 }
     }
 
     /// The answer to `GET PATH`, with what is in `query` encoded behind it.
@@ -137,7 +83,7 @@ impl Server {
         accept: &str,
         bytes_max: u64,
     ) -> Result<Vec<u8>, RequestFault> {
-        let mut target = format!("{}{path}", self.address.path);
+        let mut target = format!("{}{path}", self.address.path());
         for (index, (name, value)) in query.iter().enumerate() {
             target.push(if index == 0 { '?' } else { '&' });
             target.push_str(name);
@@ -160,7 +106,7 @@ impl Server {
         for _ in 0..=REDIRECTS_MAX {
             self.requests += 1;
             let mut request =
-                self.agent.get(format!("http://{}{target}", self.address.authority)).header(header::ACCEPT, accept);
+                self.agent.get(format!("http://{}{target}", self.address.authority())).header(header::ACCEPT, accept);
             for (name, value) in &self.headers {
                 request = request.header(name, value);
             }
@@ -194,7 +140,7 @@ impl Server {
     /// The path that a redirect leads to, on this server alone.
     fn redirected(&self, headers: &HeaderMap) -> Result<String, RequestFault> {
         let location = headers.get(header::LOCATION).and_then(|location| location.to_str().ok()).unwrap_or_default();
-        let here = format!("http://{}/", self.address.authority);
+        let here = format!("http://{}/", self.address.authority());
         let path = match location.get(..here.len()) {
             Some(begin) if begin.eq_ignore_ascii_case(&here) => &location[here.len() - 1..],
             _ => location,
@@ -212,8 +158,7 @@ impl Server {
     }
 
     fn refused(&mut self, status: u16, response: &mut Response<Body>) -> Result<Attempt, RequestFault> {
-        let asked =
-            response.headers().get(header::RETRY_AFTER).and_then(|after| after.to_str().ok()?.trim().parse().ok());
+        let asked = pause_asked(response.headers(), self.clock.now());
         let body = response.body_mut().with_config().limit(REFUSAL_BYTES_MAX).read_to_vec().unwrap_or_default();
         let message: String = String::from_utf8_lossy(&body).trim().chars().take(REFUSAL_SHOWN_CHARS).collect();
         let message = render::clean(&message).into_owned();
@@ -227,7 +172,7 @@ impl Server {
                 ),
             ))),
             429 | 502 | 503 | 504 => Ok(Attempt::Again(
-                asked.map(Duration::from_secs),
+                asked,
                 Failure::new(
                     code::TRY_AGAIN,
                     format!("{address} is busy (status {status}): try again later. It says: {message}"),
@@ -246,7 +191,7 @@ impl Server {
         };
         let mut is_final = true;
         let message = match error {
-            ureq::Error::HostNotFound => format!("no host has the name {}", self.address.host),
+            ureq::Error::HostNotFound => format!("no host has the name {}", self.address.host()),
             _ if kind == Some(io::ErrorKind::ConnectionRefused) => {
                 format!("nothing listens at {address}: Jaeger's query service is usually at port 16686, Tempo at 3200")
             }
@@ -266,73 +211,49 @@ impl Server {
     }
 }
 
+/// How long the server asks to be left alone; `None` where it does not say.
+fn pause_asked(headers: &HeaderMap, now: UnixNanos) -> Option<Duration> {
+    parse_retry_after(headers.get(header::RETRY_AFTER)?.to_str().ok()?, now)
+}
+
 /// A value for a query or a part of a path: every byte that could mean something there is encoded.
 pub(super) fn encoded(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            let digit = |value: u8| char::from(b"0123456789ABCDEF"[usize::from(value)]);
-            out.extend(['%', digit(byte >> 4), digit(byte & 15)]);
-        }
-    }
-    out
+    percent::encoded(text, |byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn address(text: &str) -> Address {
-        Address::parse(text).unwrap()
-    }
-
     #[test]
-    fn addresses_are_read_and_written() {
-        for (text, written) in [
-            ("http://localhost:16686", "http://localhost:16686"),
-            ("HTTP://Tempo:3200/", "http://tempo:3200"),
-            ("http://[::1]:3200/jaeger//", "http://[::1]:3200/jaeger"),
-        ] {
-            assert_eq!(address(text).to_string(), written);
-        }
-        assert!(address("http://[::1]:3200").is_this_machine() && address("http://127.0.0.9").is_this_machine());
-        assert!(!address("http://localhost.example:1").is_this_machine());
-    }
-
-    #[test]
-    fn what_is_no_address_is_refused_without_its_secrets() {
+    fn what_is_no_address_is_refused_with_what_to_do_and_without_its_secrets() {
         for (text, why) in [
             ("http://me:hush@host:1", "KINO_PULL_HEADERS"),
             ("http://host/?token=hush", "query"),
-            ("http://host/#hush", "fragment"),
-            ("localhost:16686", "no URL"),
-            ("file:///etc/passwd", "no URL of the web"),
-            ("http://", "read"),
-            ("http:///x", "read"),
-            ("http://ho st", "read"),
+            ("localhost:16686", "does not begin with http://; http://HOST:PORT is expected"),
             ("http://host:port", "port"),
-            ("http://host:70000", "port"),
             ("https://host", "tunnel"),
         ] {
-            let failure = Address::parse(text).unwrap_err();
+            let failure = address(text).unwrap_err();
             assert!(failure.message.contains(why) && !failure.message.contains("hush"), "{text}: {failure}");
         }
     }
 
     #[test]
-    fn headers_belong_to_one_server_and_path() {
-        let of = address("http://a:1/x");
-        assert!(address("http://A:1/x/").is_within(&of) && address("http://a:1/x/y").is_within(&of));
-        for other in ["http://a:2/x", "http://b:1/x", "http://a:1", "http://a:1/xy", "http://a:1.evil/x"] {
-            assert!(Address::parse(other).map_or(true, |other| !other.is_within(&of)), "{other}");
-        }
+    fn a_busy_server_may_ask_for_a_pause_in_seconds_or_until_a_date() {
+        let asked = |value: &str| {
+            let headers = [(header::RETRY_AFTER, value.parse().unwrap())].into_iter().collect();
+            pause_asked(&headers, UnixNanos(784_111_777_000_000_000))
+        };
+        assert_eq!(asked("7"), Some(Duration::from_secs(7)));
+        assert_eq!(asked("Sun, 06 Nov 1994 08:49:47 GMT"), Some(Duration::from_secs(10)));
+        assert_eq!(asked("soon"), None);
     }
 
     #[test]
     fn redirects_stay_on_the_server() {
-        let server = Server::new(address("http://a:1/x"), Vec::new());
+        let server =
+            Server::new(address("http://a:1/x").unwrap(), Vec::new(), Arc::new(crate::clock::SystemClock::new()));
         let to = |location: &str| {
             let mut headers = HeaderMap::new();
             headers.insert(header::LOCATION, location.parse().unwrap());
