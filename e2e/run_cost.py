@@ -44,7 +44,12 @@ def milliseconds(command, environment, directory):
 
 def starts(engine, arguments):
     kino = str(binary())
-    subprocess.run(["git", "init", "-q"], cwd=engine.directory, check=True)
+    git = lambda *words: subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@example.com", *words], cwd=engine.directory, check=True)
+    (engine.directory / "program.py").write_text("pass\n")
+    git("init", "-q")
+    git("add", ".")
+    git("commit", "-q", "-m", "first")
+    (engine.directory / "program.py").write_text("1\n")
     outside = Path(engine.directory).parent / "plain"
     outside.mkdir()
     programs = {"true": ["true"], "python -c pass": [sys.executable, "-c", "pass"], "node -e 0": ["node", "-e", "0"]}
@@ -102,7 +107,12 @@ def rate(command, environment, directory, seconds):
         return asked(port, seconds) / seconds
     finally:
         server.terminate()
-        server.wait(timeout=60)
+        try:
+            server.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            # The stock SDK of Node catches SIGTERM, ends itself, and leaves the server running.
+            server.kill()
+            server.wait(timeout=10)
 
 
 def servers(engine, arguments):
@@ -142,7 +152,7 @@ def lines(engine, arguments):
         shutil.copytree(place / "source", source, symlinks=True, ignore=shutil.ignore_patterns(".git"))
         git = lambda *words: subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@example.com", *words], cwd=source, check=True, capture_output=True)
         git("init", "-q")
-        (source / ".gitignore").write_text("node_modules\n__pycache__\n*.db\n")
+        (source / ".gitignore").write_text("node_modules\n__pycache__\n.hypothesis\n*.db\n")
         git("add", ".gitignore")
         git("commit", "-q", "-m", "nothing")
         changed = source / package

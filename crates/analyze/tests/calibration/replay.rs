@@ -28,6 +28,8 @@ pub(crate) struct Recording {
     pub(crate) condition: String,
     pub(crate) occasion: String,
     pub(crate) extra: f64,
+    /// How many times as long each run was made.
+    times: u32,
     /// By program, in the order of time.
     programs: BTreeMap<String, Vec<Run>>,
 }
@@ -91,7 +93,7 @@ pub(crate) fn unchanged(recordings: &[Recording]) -> Vec<Row> {
         }
     }
     for first in unchanged() {
-        for second in unchanged().filter(|it| it.occasion > first.occasion) {
+        for second in unchanged().filter(|it| it.occasion > first.occasion && it.times == first.times) {
             for count in [1, 5, 10] {
                 let name = format!("{}, {}", first.name, second.name);
                 rows.push(row(&name, format!("on two occasions, {count} a side"), &across(first, second, count)));
@@ -129,11 +131,10 @@ pub(crate) fn read(path: &Path) -> Recording {
     let text = std::fs::read_to_string(path).expect("the file can be read");
     let mut lines = text.lines();
     let header = lines.next().expect("a first line");
-    let field = |name: &str| {
-        let value =
-            header.trim_start_matches("# ").split("; ").find_map(|field| field.strip_prefix(&format!("{name}=")));
-        value.unwrap_or_else(|| panic!("{} has no {name}", path.display())).to_owned()
+    let value = |name: &str| {
+        header.trim_start_matches("# ").split("; ").find_map(|field| field.strip_prefix(&format!("{name}=")))
     };
+    let field = |name: &str| value(name).unwrap_or_else(|| panic!("{} has no {name}", path.display())).to_owned();
     let first: i64 = field("first_run_unix_ms").parse().expect("a time");
     let mut programs: BTreeMap<String, BTreeMap<i64, BTreeMap<String, f64>>> = BTreeMap::new();
     for line in lines.skip(1) {
@@ -154,6 +155,7 @@ pub(crate) fn read(path: &Path) -> Recording {
         condition: field("condition"),
         occasion: field("occasion"),
         extra: field("extra_percent").parse::<f64>().expect("a number") / 100.0,
+        times: value("times").map_or(1, |times| times.parse().expect("a number")),
         programs: programs.into_iter().map(|(name, runs)| (name, runs.into_iter().collect())).collect(),
     }
 }
