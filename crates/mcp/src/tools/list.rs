@@ -34,7 +34,7 @@ pub(crate) fn all(has_sql: bool) -> Vec<Tool> {
             "With question: why is something slow, failing or wrong? Causes ranked, each with its next call. With since alone: what changed since then? Suspects first. With neither: how does the system work? Entry points and their calls.",
             &[
                 ("question", text("the complaint; empty: whatever is wrong")),
-                ("since", text("RFC 3339 or age, e.g. 2h")),
+                ("since", text("also with question; RFC 3339 or age, e.g. 2h")),
                 ("against", text("with since alone: START..END or length")),
                 ("last", count("executions each")),
                 CURSOR(),
