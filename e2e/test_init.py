@@ -223,7 +223,7 @@ def test_what_is_no_file_of_the_users_alone_is_refused(place):
     assert "cannot be followed" in refused(place)
     path.unlink()
     os.mkfifo(path)
-    assert "no plain file" in refused(place)
+    assert "not a regular file" in refused(place)
     path.unlink()
     path.mkdir()
     assert "folder" in refused(place)

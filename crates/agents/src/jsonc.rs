@@ -70,7 +70,7 @@ impl<'t> Document<'t> {
             return Err(reader.mistake("something follows the end of the document"));
         }
         if !matches!(root.kind, Kind::Object(_)) {
-            return Err(Mistake { line: 1, what: "the document is no object".to_owned() });
+            return Err(Mistake { line: 1, what: "the document is not an object".to_owned() });
         }
         Ok(Self { text, root })
     }

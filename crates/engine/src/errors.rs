@@ -90,7 +90,8 @@ impl Engine {
         let shown = repeated(fingerprint);
         let Some(prefix) = Prefix::of(fingerprint, Fingerprint::LEN) else {
             let digits = 2 * Fingerprint::LEN;
-            let message = format!("{shown:?} is no fingerprint: it has {digits} hexadecimal digits, and four will do");
+            let message =
+                format!("{shown:?} is not a fingerprint: it has {digits} hexadecimal digits, and four will do");
             return Err(Problem::invalid(message));
         };
         groups.retain(|group| prefix.begins(&group.fingerprint.to_string()));

@@ -293,7 +293,9 @@ fn none(
         Some(hint) if takes_ids => format!("{shown:?} is too short: {hint}"),
         _ if takes_ids && is_hex && takes_names => format!("no id begins with {shown:?}, and no name contains it"),
         _ if takes_ids && is_hex => format!("no id begins with {shown:?}"),
-        _ if takes_ids => format!("nothing is called {shown:?}, and it is no id: an id has hexadecimal digits alone"),
+        _ if takes_ids => {
+            format!("nothing is called {shown:?}, and it is not an id: an id has hexadecimal digits alone")
+        }
         _ => format!("nothing is called {shown:?}"),
     };
     Problem::not_found(message, near)

@@ -61,7 +61,7 @@ impl RawId<'_> {
                 format!("it has {} characters instead of {} hex digits", text.chars().count(), 2 * length)
             }
             Self::Text(text) if !text.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
-                "it holds characters that are no hex digits".to_owned()
+                "it has characters other than hexadecimal digits".to_owned()
             }
             _ => "it is all zeros".to_owned(),
         }

@@ -234,7 +234,7 @@ fn ids_that_are_none_are_described_as_they_were_sent() {
         ),
         (
             json(&trace.replace('0', "x"), span),
-            "invalid_trace_id: it holds characters that are no hex digits, of span \"\"",
+            "invalid_trace_id: it has characters other than hexadecimal digits, of span \"\"",
         ),
         (json("", span), "invalid_trace_id: it is missing, of span \"\""),
         (json(trace, "0000000000000000"), "invalid_span_id: it is all zeros, of span \"\""),
@@ -243,7 +243,7 @@ fn ids_that_are_none_are_described_as_they_were_sent() {
             jaeger(&format!("{trace}0"), span),
             "invalid_trace_id: it has 33 characters instead of 32 hex digits, of span \"\"",
         ),
-        (jaeger(trace, "b7xd"), "invalid_span_id: it holds characters that are no hex digits, of span \"\""),
+        (jaeger(trace, "b7xd"), "invalid_span_id: it has characters other than hexadecimal digits, of span \"\""),
     ] {
         let (_, decoded) = decode_file(body.as_bytes(), &Limits::default()).unwrap();
         assert_eq!((decoded.spans, decoded.rejected_spans), (0, 1), "{body}");

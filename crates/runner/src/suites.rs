@@ -196,7 +196,7 @@ fn bytes(path: &Path, root: &Path) -> Result<Vec<u8>, String> {
     let file = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(&inside).map_err(failed)?;
     let about = file.metadata().map_err(failed)?;
     if !about.is_file() {
-        return Err("it is no file".to_owned());
+        return Err("it is not a file".to_owned());
     }
     let mut bytes = Vec::new();
     let read = file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(failed)?;

@@ -142,7 +142,7 @@ fn headers(forward: &Forward) -> Result<HeaderMap, ForwardError> {
     let mut headers = HeaderMap::new();
     for (name, value) in forward.headers.iter() {
         let refuse = |why| ForwardError::Header { name: name.to_owned(), why };
-        let known = HeaderName::try_from(name).map_err(|_| refuse("that is no name of a header"))?;
+        let known = HeaderName::try_from(name).map_err(|_| refuse("no header can have that name"))?;
         if OWN_HEADERS.contains(&known.as_str()) {
             return Err(refuse("requests have one of their own"));
         }
@@ -216,7 +216,7 @@ fn unreached(error: &ureq::Error) -> &'static str {
             "the endpoint is not reached: nothing listens there"
         }
         ureq::Error::Io(_) => "the connection to the endpoint broke",
-        _ => "the endpoint's answer is no HTTP",
+        _ => "the endpoint does not answer in HTTP",
     }
 }
 

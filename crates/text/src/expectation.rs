@@ -202,7 +202,7 @@ impl ExpectationReader<'_> {
             return Ok(Expected::NoFinding { code: Some(what.text.to_owned()), operation });
         }
         let names = Code::ALL.iter().map(|code| code.name()).chain(["errors", "findings", "new error types"]);
-        Err(self.wrong_at(1, 2, format!("{:?} is no finding{}", what.text, hint(what.text, names))))
+        Err(self.wrong_at(1, 2, format!("{:?} is not a finding{}", what.text, hint(what.text, names))))
     }
 
     /// `at most N WHAT in OPERATION`.
@@ -250,7 +250,7 @@ impl ExpectationReader<'_> {
         let Some(sign) = self.words.iter().rposition(|word| !word.quoted && word.text.starts_with(['<', '>', '=']))
         else {
             let last = self.words.len();
-            return Err(self.wrong_at(0, last, format!("this is no expectation: {FORMS}")));
+            return Err(self.wrong_at(0, last, format!("this is not an expectation: {FORMS}")));
         };
         let word = self.words[sign];
         let (or_equal, glued) = match (word.text.strip_prefix("<="), word.text.strip_prefix('<')) {
@@ -275,7 +275,7 @@ impl ExpectationReader<'_> {
         let known = MEASURES.iter().find(|(name, _)| measure.is(name));
         let Some((_, measure)) = known else {
             let names = MEASURES.iter().map(|(name, _)| *name).chain(["error rate"]);
-            let message = format!("{:?} is no measure{}", measure.text, hint(measure.text, names));
+            let message = format!("{:?} is not a measure{}", measure.text, hint(measure.text, names));
             return Err(self.wrong_at(sign - 1, sign, message));
         };
         let limit_nanos = time::parse_duration(value).map_err(wrong_value)?;

@@ -67,7 +67,7 @@ fn read(args: &Args, cache: &Path) -> anyhow::Result<Vec<Value>> {
         }
         let bytes = fs::read(&path).with_context(|| format!("failed to read {}", path.display()))?;
         let manifest: Value =
-            serde_json::from_slice(&bytes).with_context(|| format!("{} is no manifest", path.display()))?;
+            serde_json::from_slice(&bytes).with_context(|| format!("{} is not a manifest", path.display()))?;
         // A file in the wrong folder is left out, so that nothing sealed is opened.
         let is_its = text(&manifest, "service")
             .zip(text(&manifest, "fault"))

@@ -50,7 +50,7 @@ impl ReaderVerdict {
 pub(super) fn read(root: &Path) -> anyhow::Result<Judgements> {
     let path = root.join("field/judged.csv");
     let text = fs::read_to_string(&path).with_context(|| format!("failed to read {}", path.display()))?;
-    parse(&text).with_context(|| format!("{} is no list of judgements", path.display()))
+    parse(&text).with_context(|| format!("{} is not a list of judgements", path.display()))
 }
 
 /// The last column holds the rest of its line, commas included.

@@ -41,9 +41,9 @@ pub(super) fn all(root: &Path) -> anyhow::Result<Vec<Recipe>> {
     let mut recipes = Vec::new();
     for entry in fs::read_dir(&folder).with_context(|| format!("failed to read {}", folder.display()))? {
         let path = entry?.path();
-        let name = path.file_stem().and_then(|stem| stem.to_str()).context("a recipe whose name is no text")?;
+        let name = path.file_stem().and_then(|stem| stem.to_str()).context("a recipe whose name is not text")?;
         let text = fs::read(&path).with_context(|| format!("failed to read {}", path.display()))?;
-        recipes.push(recipe(name, &text).with_context(|| format!("{} is no recipe", path.display()))?);
+        recipes.push(recipe(name, &text).with_context(|| format!("{} is not a recipe", path.display()))?);
     }
     recipes.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(recipes)
@@ -161,7 +161,7 @@ fn recipe(name: &str, text: &[u8]) -> anyhow::Result<Recipe> {
 
 fn texts(value: &Value, key: &str) -> anyhow::Result<Vec<String>> {
     let Some(list) = value.get(key) else { return Ok(Vec::new()) };
-    let list = list.as_array().with_context(|| format!("{key:?} is no list"))?;
+    let list = list.as_array().with_context(|| format!("{key:?} is not a list"))?;
     let text = |item: &Value| item.as_str().map(str::to_owned).with_context(|| format!("{key:?} has a non-text"));
     list.iter().map(text).collect()
 }

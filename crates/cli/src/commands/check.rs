@@ -180,7 +180,7 @@ mod tests {
         write("expect = [\n  \"a p59 < 1 s\",\n  \"no eror\",\n]\n");
         let wrong = expectations(root.path(), &[]).unwrap_err();
         assert_eq!(wrong.code, code::WRONG);
-        assert!(wrong.message.contains("kino.toml:2, column 6: \"p59\" is no measure"), "{}", wrong.message);
+        assert!(wrong.message.contains("kino.toml:2, column 6: \"p59\" is not a measure"), "{}", wrong.message);
         assert!(wrong.message.contains("kino.toml:3, column 7: "), "{}", wrong.message);
         write("# é\nexpect = [\"é p59 < 1 s\", 'b p59 < 1 s', \"\\u0063 p59 < 1 s\"]\n");
         let wrong = expectations(root.path(), &[]).unwrap_err();

@@ -202,7 +202,7 @@ impl Reading {
         let duration = attribute(element, "time");
         let nanos = duration.as_deref().and_then(seconds);
         if let Some(text) = duration.filter(|_| nanos.is_none()) {
-            self.report.issues.add("invalid_duration", || format!("{text:?} is no number of seconds"));
+            self.report.issues.add("invalid_duration", || format!("{text:?} is not a number of seconds"));
         }
         let own = attribute(element, "timestamp").and_then(|text| time(&text));
         self.case = Some(TestCase {

@@ -353,7 +353,7 @@ impl<'de> Deserialize<'de> for Double {
                 Ok(Double(value))
             }
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Double, E> {
-                text.parse().map(Double).map_err(|_| E::custom("a text that is no number"))
+                text.parse().map(Double).map_err(|_| E::custom("a text that is not a number"))
             }
         }
         deserializer.deserialize_any(Numbers)

@@ -105,7 +105,7 @@ impl Folder {
         };
         let stat = rustix::fs::fstat(&file).map_err(|error| self.failed(name, error))?;
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            return Err(self.untrusted(name, "is no regular file"));
+            return Err(self.untrusted(name, "is not a regular file"));
         }
         own(&stat, &self.path.join(name))?;
         if stat.st_nlink > 1 {

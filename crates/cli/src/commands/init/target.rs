@@ -157,7 +157,7 @@ fn place(path: &Path) -> Result<(PathBuf, Vec<PathBuf>), Refusal> {
             let above = path.ancestors().skip(1).find(is_there).unwrap_or(Path::new("/"));
             let real = above.canonicalize().map_err(|error| format!("{} {error}", render::path(above)))?;
             if !real.is_dir() {
-                return Err(format!("{} is no folder", render::path(above)));
+                return Err(format!("{} is not a folder", render::path(above)));
             }
             let rest = path.strip_prefix(above).unwrap_or(path);
             let folders: Vec<PathBuf> = rest.ancestors().skip(1).map(|part| real.join(part)).collect();
@@ -190,7 +190,7 @@ fn judge_file(found: &Metadata) -> Result<(), Refusal> {
         return Err("it is a folder".to_owned());
     }
     if !found.is_file() {
-        return Err("it is no plain file".to_owned());
+        return Err("it is not a regular file".to_owned());
     }
     if found.uid() != rustix::process::geteuid().as_raw() {
         return Err(format!("it belongs to {}", crate::home::user_name(found.uid())));
