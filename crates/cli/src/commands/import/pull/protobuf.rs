@@ -11,11 +11,10 @@
 //! wrong with them.
 
 use kino_model::TraceId;
+use kino_model::exact::protobuf::{Payload, Reader};
 use sha2::{Digest, Sha256};
 
 use super::api::Trace;
-
-const TRUNCATED: &str = "the protobuf ends in the middle of a field";
 
 /// One field of a message.
 enum Field<'a> {
@@ -23,49 +22,20 @@ enum Field<'a> {
     Bytes(&'a [u8]),
 }
 
-/// Goes through the fields of a message.
+/// Goes through the fields of a message; those of four bytes mean nothing here.
 fn each<'a>(
-    mut message: &'a [u8],
-    mut take: impl FnMut(u64, Field<'a>) -> Result<(), &'static str>,
+    message: &'a [u8],
+    mut take: impl FnMut(u32, Field<'a>) -> Result<(), &'static str>,
 ) -> Result<(), &'static str> {
-    while !message.is_empty() {
-        let key = varint(&mut message)?;
-        let field = match key & 7 {
-            0 => Field::Number(varint(&mut message)?),
-            1 => Field::Number(u64::from_le_bytes(first(&mut message, 8)?.try_into().map_err(|_| TRUNCATED)?)),
-            2 => {
-                let length = varint(&mut message)?;
-                Field::Bytes(first(&mut message, length)?)
-            }
-            5 => {
-                first(&mut message, 4)?;
-                continue;
-            }
-            _ => return Err("the protobuf has a field of no known kind"),
-        };
-        take(key >> 3, field)?;
-    }
-    Ok(())
-}
-
-fn varint(rest: &mut &[u8]) -> Result<u64, &'static str> {
-    let mut value = 0;
-    for shift in (0..64).step_by(7) {
-        let (byte, after) = rest.split_first().ok_or(TRUNCATED)?;
-        *rest = after;
-        value |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return Ok(value);
+    let mut message = Reader::new(message);
+    while let Some((number, payload)) = message.field().map_err(|error| error.what)? {
+        match payload {
+            Payload::Varint(value) | Payload::Fixed64(value) => take(number, Field::Number(value))?,
+            Payload::Delimited(bytes) => take(number, Field::Bytes(bytes.bytes()))?,
+            Payload::Fixed32(_) => {}
         }
     }
-    Err("the protobuf has a number that is too long")
-}
-
-fn first<'a>(rest: &mut &'a [u8], length: u64) -> Result<&'a [u8], &'static str> {
-    let length = usize::try_from(length).ok().filter(|length| *length <= rest.len()).ok_or(TRUNCATED)?;
-    let (first, after) = rest.split_at(length);
-    *rest = after;
-    Ok(first)
+    Ok(())
 }
 
 /// The trace in an answer of `/api/v2/traces/ID`, and what the server says where it is not whole.
