@@ -40,7 +40,8 @@ impl Clock for TestClock {
     }
 }
 
-/// The clock of the machine.
+/// The clock of the machine, as the binary has one for itself: in the product only that may read it, and tests cannot use
+/// what is in a binary.
 #[derive(Debug)]
 pub struct SystemClock {
     started: Instant,
