@@ -11,11 +11,11 @@ pub(crate) mod call;
 mod command;
 mod connections;
 mod dead_time;
+mod detection;
 mod error_cluster;
 mod facts;
 pub(crate) mod failures;
 pub(crate) mod features;
-mod found;
 mod graphql;
 mod held_by;
 mod identical;
@@ -48,8 +48,8 @@ pub(crate) use worth::in_words as worth_in_words;
 use crate::execution::Execution;
 use crate::finding::{Code, Evidence, Finding, Location, Number, Subject, SubjectKind};
 use crate::fingerprint::{hierarchical, shape};
+use detection::Detection;
 use facts::Group;
-use found::Detection;
 use relate::{Ranked, relate};
 
 /// Which detectors run, and the facts that they cannot read from traces.

@@ -12,8 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use kino_model::SpanKind;
 
 use super::Draft;
+use super::detection::Detection;
 use super::facts::{Group, MILLI, median, shown, top};
-use super::found::Detection;
 use crate::execution::is_run;
 use crate::finding::{Code, Evidence, Number, Unit, evidence};
 

@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use kino_model::names;
 
 use super::Draft;
+use super::detection::Detection;
 use super::facts::{Group, median, shown, top};
-use super::found::Detection;
 use crate::finding::{Code, Number, Unit};
 
 const MIN_LOOKUPS: usize = 20;

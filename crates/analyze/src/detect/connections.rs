@@ -30,8 +30,8 @@ use kino_model::{Span, SpanKind};
 
 use super::Draft;
 use super::call::peer;
+use super::detection::Detection;
 use super::facts::{ANCESTORS_MAX, Facts, Group, follows, median, shown, top};
-use super::found::Detection;
 use super::held_by::is_named_wait;
 use crate::execution::process;
 use crate::finding::{Code, Number, Unit};

@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 
 use super::Draft;
 use super::call::waits;
+use super::detection::Detection;
 use super::facts::{Group, median, shown, top};
-use super::found::Detection;
 use crate::finding::{Code, Number, Unit};
 
 const MIN_EXECUTIONS: usize = 3;

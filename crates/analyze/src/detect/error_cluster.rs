@@ -19,9 +19,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use kino_model::{Fingerprint, Span, SpanKind, names};
 
 use super::Draft;
+use super::detection::Detection;
 use super::facts::{ANCESTORS_MAX, Facts, Group, top};
 use super::failures::{asks_for_script, constraint, is_absence, is_control_flow, is_presence, is_statement};
-use super::found::Detection;
 use crate::errors::{Exception, exception, fingerprint_of};
 use crate::execution::{RunEnd, has_failed, run_end};
 use crate::finding::{Code, Number, UNSURE, Unit};

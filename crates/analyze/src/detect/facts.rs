@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use kino_model::{DurationNanos, Span};
 
 use super::DetectorConfig;
-use super::found::{SpanRef, Stretch};
+use super::detection::{SpanRef, Stretch};
 use super::graphql;
 use crate::critical_path::{Segment, critical_path_of};
 use crate::execution::{Execution, calls_of_program, cold, is_part_of_test, is_run, process};

@@ -16,8 +16,8 @@ use kino_model::Span;
 
 use super::Draft;
 use super::call::{Call, CallKind, Calls, SILENCE_NANOS_MIN, peer};
+use super::detection::Detection;
 use super::facts::{Facts, Group, median, shown, top};
-use super::found::Detection;
 use crate::finding::{Code, Number, UNSURE, Unit};
 
 const MIN_REPEATS: usize = 3;

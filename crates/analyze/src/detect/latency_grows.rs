@@ -7,8 +7,8 @@
 
 use super::Draft;
 use super::command::word;
+use super::detection::Detection;
 use super::facts::{Group, shown, top};
-use super::found::Detection;
 use crate::finding::{Code, Number, Unit};
 use crate::growth::Growth;
 use crate::predict::{Input, counted, inputs, timeout_limit};

@@ -16,8 +16,8 @@
 use std::collections::BTreeMap;
 
 use super::call::{is_model, model_input};
+use super::detection::Detection;
 use super::facts::{Facts, Group, median, top};
-use super::found::Detection;
 use super::{Draft, worth};
 use crate::finding::{Code, Number, Unit};
 

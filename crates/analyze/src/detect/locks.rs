@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use kino_model::{Attributes, attribute};
 
 use super::Draft;
+use super::detection::{Detection, Stretch};
 use super::facts::{Group, median, shown, top};
-use super::found::{Detection, Stretch};
 use crate::finding::{Code, Evidence, Number, Unit, evidence};
 
 const MIN_EXECUTIONS: usize = 3;

@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 use kino_model::Value;
 
 use super::Draft;
+use super::detection::Detection;
 use super::facts::{Facts, Group, top};
-use super::found::Detection;
 use crate::execution::process;
 use crate::finding::{Code, Number, Unit};
 use crate::statistics::rank_correlation;

@@ -18,8 +18,8 @@ use kino_model::{Span, SpanKind};
 
 use super::Draft;
 use super::call::{CallKind, Calls};
+use super::detection::Detection;
 use super::facts::{Facts, Group, median, shown, top};
-use super::found::Detection;
 use crate::finding::{Code, Number, Unit};
 
 /// Fewer may be how a program learns the address.

@@ -13,9 +13,9 @@ use kino_model::{Span, SpanKind};
 
 use super::Draft;
 use super::call::{CallKind, Calls};
+use super::detection::{Detection, SpanRef, Stretch};
 use super::facts::{Facts, Group, median, shown, top};
 use super::failures::is_rate_limited;
-use super::found::{Detection, SpanRef, Stretch};
 use super::worth;
 use crate::finding::{Code, Number, Unit};
 

@@ -12,8 +12,8 @@
 //! - Time that another finding explains is taken off a saving. Where that is most of it, the finding follows from the
 //!   other one and is listed after it.
 
+use super::detection::{Detection, SpanRef, Stretch};
 use super::facts::Group;
-use super::found::{Detection, SpanRef, Stretch};
 use crate::critical_path::Segment;
 use crate::finding::{Code, Finding, MAX_REMARKS, UNSURE};
 use crate::tree::Tree;

@@ -13,9 +13,9 @@ use kino_model::Span;
 
 use super::Draft;
 use super::call::Calls;
+use super::detection::{Detection, SpanRef, Stretch};
 use super::facts::{Facts, Group, median, shown, top};
 use super::failures::is_absence;
-use super::found::{Detection, SpanRef, Stretch};
 use crate::finding::{Code, Evidence, Number, Unit};
 
 const MIN_ATTEMPTS: usize = 3;

@@ -17,8 +17,8 @@ use kino_model::{Span, Value, redacted};
 
 use super::Draft;
 use super::call::{is_model, is_page_of_url, waits};
+use super::detection::Detection;
 use super::facts::{Facts, Group, median, shown, top};
-use super::found::Detection;
 use crate::finding::{Code, Number, UNSURE, Unit};
 
 const MIN_EXECUTIONS: usize = 5;

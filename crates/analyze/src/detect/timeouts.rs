@@ -9,9 +9,9 @@
 use std::collections::BTreeMap;
 
 use super::Draft;
+use super::detection::{Detection, Stretch};
 use super::facts::{Facts, Group, median, shown, top};
 use super::failures::is_timeout;
-use super::found::{Detection, Stretch};
 use crate::finding::{Code, Number, Unit};
 
 const MIN_TIMEOUTS: usize = 3;

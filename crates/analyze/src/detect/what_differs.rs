@@ -7,8 +7,8 @@
 //! not tried. The rules are [`super::rule`]'s.
 
 use super::Draft;
+use super::detection::Detection;
 use super::facts::{Group, median, top};
-use super::found::Detection;
 use super::rule::{MIN_SIDE, separating};
 use crate::finding::{Code, Number, Unit};
 

@@ -8,8 +8,8 @@
 //! does neither (errors, traces that are not whole) is not measured by it. Detectors may ask for more where they need it
 //! as evidence.
 
+use super::detection::{Detection, SpanRef};
 use super::facts::{Group, median};
-use super::found::{Detection, SpanRef};
 
 /// Less than this part of an execution is within what timing varies by from one execution to the next.
 const PART_MIN: f64 = 0.05;
