@@ -56,14 +56,14 @@ def test_jvms_load_the_agent_beside_what_the_user_set(engine, built):
 def test_the_configuration_names_one_and_a_missing_one_stops_no_jvm(own_engine, built):
     folder, jar = built
     config = own_engine.home / "config.toml"
-    for named, said in [(jar, None), (folder / "absent.jar", "is no JAR file"), ("agent.jar", "must be an absolute path")]:
+    for named, said in [(jar, None), (folder / "absent.jar", "is not a JAR file"), ("agent.jar", "must be an absolute path")]:
         config.write_text(f'[run]\njava_agent = "{named}"\n')
         ran = kino(own_engine, folder, "run", "--", "java", "Main")
         assert ran.returncode == 0 and ran.stdout == ("agent: Main\n" if said is None else "") + "main null\n"
         assert said is None or said in ran.stderr, ran.stderr
     config.write_text("")
     ran = kino(own_engine, folder, "run", "--java-agent", folder / "absent.jar", "--", "java", "Main")
-    assert ran.returncode == 2 and ran.stdout == "" and "is no JAR file" in ran.stderr
+    assert ran.returncode == 2 and ran.stdout == "" and "is not a JAR file" in ran.stderr
 
 
 def test_a_build_tools_own_jvm_is_spared(engine, built, tmp_path):

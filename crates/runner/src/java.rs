@@ -29,7 +29,7 @@ pub struct JavaAgent {
 #[derive(Debug, thiserror::Error)]
 pub enum JavaAgentError {
     /// There is no such archive: a JVM that is to load it does not start.
-    #[error("{} is no JAR file, and no JVM starts with it", .0.display())]
+    #[error("{} is not a JAR file, and no JVM starts with it", .0.display())]
     NoJar(PathBuf),
     /// JVMs cannot be given this path.
     #[error("{} cannot be given to a JVM: its path has a character that the option does not take (= or both kinds of quotes)", .0.display())]

@@ -36,7 +36,32 @@ pub(super) fn words(tree: &Tree) -> Vec<String> {
     let code = tree.with_ending("rs").filter(|file| !file.path.ends_with("tidy/words.rs"));
     let code = code.flat_map(|file| complaints(file, numbered(&file.text)));
     let pages = tree.with_ending("md").flat_map(|file| complaints(file, prose(file)));
-    code.chain(pages).collect()
+    let is_read = |file: &&File| !is_test(&file.path) && !file.path.ends_with("tidy/words.rs");
+    let messages = tree.with_ending("rs").filter(is_read).flat_map(negations);
+    code.chain(pages).chain(messages).collect()
+}
+
+fn is_test(path: &str) -> bool {
+    path.contains("/tests/") || path.ends_with("tests.rs") || path.contains("/examples/")
+}
+
+/// Messages that say "is no folder" where English says "is not a folder".
+fn negations(file: &File) -> Vec<String> {
+    let code = numbered(&file.text).take_while(|(_, line)| line != "#[cfg(test)]");
+    let code = code.filter(|(_, line)| !line.trim_start().starts_with("//"));
+    let wrong = code.filter(|(_, line)| line.split('"').skip(1).step_by(2).any(negates_a_noun));
+    wrong.map(|(number, _)| format!("{}:{number}: say \"is not a\", not \"is no\"", file.path)).collect()
+}
+
+/// Whether a text denies what something is by `no`. That there is none, or no longer one, is said so.
+fn negates_a_noun(text: &str) -> bool {
+    let found = ["is no ", "are no "].into_iter().flat_map(|verb| text.match_indices(verb));
+    found.into_iter().any(|(at, verb)| {
+        let (before, after) = (&text[..at], &text[at + verb.len()..]);
+        let is_whole = !before.ends_with(char::is_alphanumeric);
+        let is_absence = before.to_lowercase().ends_with("there ") || after.starts_with("longer");
+        is_whole && !is_absence
+    })
 }
 
 fn numbered(text: &str) -> impl Iterator<Item = (usize, String)> {
@@ -117,6 +142,20 @@ mod tests {
         let kept = "docs/a.md:1: \"kept\" needs a plainer word";
         assert_eq!(page("docs/a.md", text), [kept, "docs/a.md:6: \"lies\" needs a plainer word"]);
         assert_eq!(page(EVIDENCE[0], text).len(), 1, "its tables quote");
+    }
+
+    #[test]
+    fn messages_deny_in_english() {
+        assert!(negates_a_noun("{path} is no folder") && negates_a_noun("two are no list"));
+        for text in ["There is no folder", "there are no keys: make one", "it is no longer there", "this no one asks"] {
+            assert!(!negates_a_noun(text), "{text}");
+        }
+        let found = |path: &str| {
+            let text = "// It is no file.\nlet why = \"it is no file\";\n#[cfg(test)]\nlet why = \"it is no file\";\n";
+            words(&Tree { files: vec![File { path: path.to_owned(), text: text.to_owned() }], ..Tree::default() })
+        };
+        assert_eq!(found("a/src/a.rs"), ["a/src/a.rs:2: say \"is not a\", not \"is no\""]);
+        assert_eq!(found("a/tests/a.rs"), [""; 0]);
     }
 
     #[test]

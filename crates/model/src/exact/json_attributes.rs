@@ -325,7 +325,7 @@ impl<'de> Deserialize<'de> for Int {
                 if whole { Ok(Int(value as i64)) } else { Err(E::custom("a fraction where an integer was expected")) }
             }
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Int, E> {
-                text.parse().map(Int).map_err(|_| E::custom("a text that is no 64-bit integer"))
+                text.parse().map(Int).map_err(|_| E::custom("a text that is not a 64-bit integer"))
             }
         }
         deserializer.deserialize_any(Numbers)
