@@ -161,6 +161,12 @@ impl Findings {
         self.housekeeping.exempt_from_retention(evidence).await;
     }
 
+    /// Exempts a further labelled run's traces, too.
+    pub(crate) async fn run_was_labelled(&self) {
+        self.housekeeping.run_was_labelled().await;
+        self.exempt_from_retention().await;
+    }
+
     fn ledger(&self) -> MutexGuard<'_, Ledger> {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }

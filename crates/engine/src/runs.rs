@@ -102,7 +102,7 @@ impl Engine {
             self.inner.calls.started(call, record.run_id, record.start_unix_nanos);
         }
         if record.label.is_some() {
-            self.inner.findings.exempt_from_retention().await;
+            self.inner.findings.run_was_labelled().await;
         }
         self.emit(&record).await?;
         Ok(Done { count: 1 })
