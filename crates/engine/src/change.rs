@@ -48,9 +48,15 @@ impl Engine {
             )));
         };
         let mut seen = ExecutedLines::default();
+        let mut runs_of_other_states = 0;
         for run in self.inner.runs.all().await? {
-            if run.code.code_state.as_deref() == Some(&code_state) && run.is_of(code.state.project.as_deref()) {
+            if !run.is_of(code.state.project.as_deref()) {
+                continue;
+            }
+            if run.code.code_state.as_deref() == Some(&code_state) {
                 seen.add(run.lines);
+            } else if run.lines.is_some() && run.code.commit.as_deref() == Some(&commit) {
+                runs_of_other_states += 1;
             }
         }
         let mut answer = Change {
@@ -60,6 +66,7 @@ impl Engine {
             code_state,
             runs: seen.runs,
             runs_without_lines: seen.runs_without_lines,
+            runs_of_other_states,
             left_out: ChangeLeftOut {
                 diff_bytes: code.diff_cut_bytes,
                 files_not_asked: seen.files_not_asked,

@@ -37,6 +37,10 @@ pub struct Change {
     pub runs: u64,
     /// Runs of this state that did not: what they executed is not known.
     pub runs_without_lines: u64,
+    /// Runs of other states of the same commit that recorded lines: a file has changed since, or a run left one behind
+    /// that git does not ignore.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub runs_of_other_states: u64,
     /// Changed lines of all files below that can execute.
     pub changed: u64,
     /// Those among them that a run executed.

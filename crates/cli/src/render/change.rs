@@ -10,6 +10,11 @@ const RANGES_MAX: usize = 40;
 /// The answer.
 pub(crate) fn text(answer: &Change, style: Style) -> String {
     let runs = match (answer.runs, answer.runs_without_lines) {
+        (0, _) if answer.runs_of_other_states > 0 => format!(
+            "no run of this state recorded lines, {} of others did: a file has changed since, or a run left one behind that \
+             git does not ignore (git status); `kino run --lines -- CMD` records this state",
+            counted(answer.runs_of_other_states, "run")
+        ),
         (0, 0) => "no run of this state is recorded; `kino run --lines -- CMD` records one".to_owned(),
         (0, without) => format!(
             "{} of this state recorded no lines; `kino run --lines -- CMD` records them",
@@ -133,7 +138,9 @@ mod tests {
         let none = Change { code_state: "0123456789abcdef".to_owned(), ..Change::default() };
         let shown = text(&none, EIGHTY);
         assert!(shown.contains("kino run --lines") && shown.contains("No line"), "{shown}");
-        let without = text(&Change { runs_without_lines: 2, ..none }, EIGHTY);
+        let without = text(&Change { runs_without_lines: 2, ..none.clone() }, EIGHTY);
         assert!(without.contains("2 runs of this state recorded no lines"), "{without}");
+        let elsewhere = text(&Change { runs_of_other_states: 3, ..none }, EIGHTY);
+        assert!(elsewhere.contains("3 runs of others did") && elsewhere.contains("git status"), "{elsewhere}");
     }
 }
