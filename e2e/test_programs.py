@@ -52,6 +52,18 @@ def test_the_exit_code_of_a_program_is_passed_on(engine):
     assert engine.kino("run", "--", "sh", "-c", "exit 7", check=False).returncode == 7
 
 
+def test_uv_run_is_no_part_of_the_program_that_it_starts(engine, python, tmp_path):
+    program = "import sqlite3, sys\nprint(sqlite3.connect(':memory:').execute('select 41 + 1').fetchone())\nsys.exit(3)\n"
+    (tmp_path / "tally.py").write_text(program)
+    uv = [python.parent / "uv", "run", "--offline", "--no-config", "--no-project", "--python", python, tmp_path / "tally.py"]
+    bare = subprocess.run(uv, env=engine.environment, cwd=engine.directory, capture_output=True)
+    recorded = engine.kino("run", "--label", "uv", "--", *uv, check=False)
+    assert (recorded.returncode, recorded.stdout) == (bare.returncode, bare.stdout) == (3, b"(42,)\n"), recorded.stderr
+    trace = engine.json("find", "--name", "SELECT", "--service", "tally", "--all")["items"][0]["trace_id"]
+    spans = engine.json("open", trace)["spans"]
+    assert {span["service"] for span in spans if span["name"] != "uv"} == {"tally"}, spans
+
+
 def test_a_node_program_is_traced(engine):
     environment = {**engine.environment, "NODE_PATH": str(NODE / "node_modules"), "OTEL_SERVICE_NAME": "poll",
                    "OTEL_TRACES_EXPORTER": "otlp", "OTEL_LOGS_EXPORTER": "none", "OTEL_METRICS_EXPORTER": "none",
