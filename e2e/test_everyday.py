@@ -95,6 +95,9 @@ def test_lists_of_a_stretch_of_time_count_what_started_in_it(own_engine):
     assert shown.split()[:5] == ["SERVICE", "OPERATIONS", "ROOTS", "SPANS", "FAILED"] and "elder" not in shown
     unknown = own_engine.kino("operations", "--all", "--service", "yunger").stdout.decode()
     assert unknown.startswith("No service here has this name.") and "younger" in unknown
+    unknown = own_engine.kino("find", "--all", "--name", "eraly").stdout.decode()
+    assert unknown.startswith('No span here has this name. Did you mean "early"?'), unknown
+    assert own_engine.kino("find", "--all", "--name", "early", "--error").stdout.decode().startswith("No trace fits.")
 
 
 def test_what_runs_printed_and_programs_logged_is_searched(shop):

@@ -204,6 +204,8 @@ def test_the_names_to_ask_by_are_listed(engine, wire):
     assert [row["spans"] for row in operations] == [1]
     wire.call("find_traces", {"list": "operations", "service": "liste", "all": True})
     assert wire.read()["result"]["structuredContent"]["facts"]["untrusted.no_such_service_nearest"] == "lister"
+    wire.call("find_traces", {"name": "liste", "all": True})
+    assert wire.read()["result"]["structuredContent"]["facts"]["untrusted.no_such_name_nearest"] == "listed"
     wire.call("find_traces", {"list": "operations", "name": "listed", "all": True})
     refused = wire.read()["result"]
     assert refused["isError"] and "name: not with this list" in refused["content"][0]["text"]

@@ -7,7 +7,7 @@ use kino_store::TraceRow;
 use kino_store::snapshot::TraceFilter;
 use kino_text::suggest;
 use kino_wire::Problem;
-use kino_wire::ask::UnknownService;
+use kino_wire::ask::{UnknownName, UnknownService};
 use kino_wire::find::{DEFAULT_LIMIT, Find, FindItem, FindQuestion, MAX_LIMIT};
 
 use crate::error::OrProblem;
@@ -20,10 +20,11 @@ impl Engine {
         let limit = limit(question.limit, DEFAULT_LIMIT, MAX_LIMIT)?;
         let filter = self.filter(&question).await?;
         let found = self.snapshot().find(&filter, limit, question.cursor.as_deref()).await.or_problem()?;
-        let mut unknown_service = None;
+        let (mut unknown_service, mut unknown_name) = (None, None);
         if found.rows.is_empty() {
             self.check_run(filter.run_ids.as_deref()).await?;
             unknown_service = self.unknown_service(question.service.as_deref(), filter.project.as_deref()).await?;
+            unknown_name = self.unknown_name(question.name.as_deref(), filter.project.as_deref()).await?;
         }
         let recorded = self.inner.runs.recorded(found.rows.iter().filter_map(|row| row.run_id.as_deref())).await?;
         Ok(Find {
@@ -32,6 +33,7 @@ impl Engine {
             more: found.next.is_some(),
             cursor: found.next,
             unknown_service,
+            unknown_name,
         })
     }
 
@@ -46,6 +48,16 @@ impl Engine {
         let names: BTreeSet<&str> = known.iter().map(|operation| operation.service.as_str()).collect();
         let did_you_mean = || suggest::nearest(service, names.iter().copied());
         Ok((!names.contains(service)).then(|| UnknownService { did_you_mean: did_you_mean() }))
+    }
+
+    /// Says so where no span of these projects is called as the one that a question names.
+    async fn unknown_name(&self, name: Option<&str>, project: Option<&str>) -> Result<Option<UnknownName>, Problem> {
+        let Some(name) = name else { return Ok(None) };
+        let known = self.snapshot().operations(project).await.or_problem()?;
+        let names: BTreeSet<&str> = known.operations.iter().map(|operation| operation.name.as_str()).collect();
+        // Beyond the bound of operations names are counted together.
+        let is_known = known.other.count > 0 || names.contains(name);
+        Ok((!is_known).then(|| UnknownName { did_you_mean: suggest::nearest(name, names) }))
     }
 
     /// Fails where a question that found nothing names a run that was not recorded, and that no trace names either.

@@ -15,7 +15,7 @@ mod suite;
 pub(crate) mod verify;
 
 use kino_model::{TraceId, UnixNanos};
-use kino_wire::ask::{Scope, TargetKind, UnknownService, ask};
+use kino_wire::ask::{Scope, TargetKind, UnknownName, UnknownService, ask};
 use kino_wire::compare::CallsChanged;
 use kino_wire::errors::{ErrorGroup, ErrorsQuestion, Frame};
 use kino_wire::explain::{
@@ -446,11 +446,17 @@ fn error_row(group: &ErrorGroup) -> Vec<Value> {
 
 /// The services whose names are near the one asked for, where none has that name.
 pub(crate) fn unknown_service(unknown: &UnknownService) -> (&'static str, Value) {
-    let near = unknown.did_you_mean.join(", ");
-    (
-        "no_such_service_nearest",
-        if near.is_empty() { Value::Plain("none is near".to_owned()) } else { Value::recorded(&near) },
-    )
+    ("no_such_service_nearest", nearest(&unknown.did_you_mean))
+}
+
+/// The names of spans that are near the one asked for, where none has that name.
+pub(crate) fn unknown_name(unknown: &UnknownName) -> (&'static str, Value) {
+    ("no_such_name_nearest", nearest(&unknown.did_you_mean))
+}
+
+fn nearest(names: &[String]) -> Value {
+    let near = names.join(", ");
+    if near.is_empty() { Value::Plain("none is near".to_owned()) } else { Value::recorded(&near) }
 }
 
 /// A span of an error, or the output that it was read in, as `open_evidence` takes it.

@@ -75,7 +75,8 @@ impl Reader {
     }
 
     fn traces(&mut self, items: Vec<FindItem>) {
-        let found = Find { schema: String::new(), items, more: false, cursor: None, unknown_service: None };
+        let found =
+            Find { schema: String::new(), items, more: false, cursor: None, unknown_service: None, unknown_name: None };
         self.answer(|ask| matches!(ask, Ask::Traces(_)), Ok(Answer::Traces(Box::new(found))));
     }
 
@@ -461,6 +462,7 @@ fn an_answer_to_a_filter_that_is_gone_is_not_shown() {
         more: false,
         cursor: None,
         unknown_service: None,
+        unknown_name: None,
     };
     reader.happens(Event::Answered(old, Ok(Answer::Traces(Box::new(found)))));
     assert!(!reader.screen().contains("stale"));

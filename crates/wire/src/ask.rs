@@ -272,6 +272,13 @@ pub struct UnknownService {
     pub did_you_mean: Vec<String>,
 }
 
+/// Says that no span has the name that a question asks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct UnknownName {
+    /// The nearest names of spans there are; empty where none is near. Recorded text.
+    pub did_you_mean: Vec<String>,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,7 +4,7 @@ use kino_model::TraceId;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::ask::{Scope, UnknownService};
+use crate::ask::{Scope, UnknownName, UnknownService};
 
 /// How many items an answer holds when nothing is said.
 pub const DEFAULT_LIMIT: usize = 20;
@@ -54,6 +54,9 @@ pub struct Find {
     /// Where nothing was found: whether that is because no service is called as the one asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unknown_service: Option<UnknownService>,
+    /// Where nothing was found: whether that is because no span is called as the one asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unknown_name: Option<UnknownName>,
 }
 
 /// One trace.

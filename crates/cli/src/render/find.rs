@@ -13,6 +13,9 @@ pub(crate) fn text(answer: &Find, style: Style, now: UnixNanos) -> String {
     if let Some(unknown) = &answer.unknown_service {
         return super::unknown_service(unknown);
     }
+    if let Some(unknown) = &answer.unknown_name {
+        return super::unknown_name(unknown);
+    }
     if answer.items.is_empty() {
         return "No trace fits. --all looks beyond this project; fewer filters find more.\n".to_owned();
     }
@@ -77,6 +80,7 @@ mod tests {
             more: false,
             cursor: None,
             unknown_service: Some(unknown),
+            unknown_name: None,
         };
         let text = text(&answer, EIGHTY, UnixNanos(0));
         assert!(text.starts_with("No service here has this name. Did you mean ") && !text.contains('\u{1b}'), "{text}");
@@ -101,6 +105,7 @@ mod tests {
             more: true,
             cursor: Some("c7".to_owned()),
             unknown_service: None,
+            unknown_name: None,
         };
         let text = text(&answer, EIGHTY, UnixNanos(1_777_593_690_000_000_000));
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");

@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 
 use crate::answer::{Answer, Rendered, Table};
 use crate::arguments::{self, Names};
-use crate::tools::{Refusal, ToolContext, shapes, unknown_service};
+use crate::tools::{Refusal, ToolContext, shapes, unknown_name, unknown_service};
 use crate::value::Value;
 
 impl ToolContext<'_> {
@@ -36,6 +36,7 @@ impl ToolContext<'_> {
             let more = Value::Plain(if found.more { "yes" } else { "no" }.into());
             let mut facts = vec![self.scope_fact(), ("more", more)];
             facts.extend(found.unknown_service.as_ref().map(unknown_service));
+            facts.extend(found.unknown_name.as_ref().map(unknown_name));
             let answer =
                 Answer { tool: "find_traces", facts, notes: Vec::new(), tables: vec![table], next: found.cursor };
             let rendered = answer.render(self.budget_tokens, None);

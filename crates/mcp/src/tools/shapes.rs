@@ -161,8 +161,8 @@ declared! {
         ];
     "find_traces":
         facts [
-            "scope", "more", "beyond_limit", "no_such_service_nearest", "untrusted.no_such_service_nearest", "tests",
-            "executions", "failing", "flaky", "slower", "traces_beyond", "executions_beyond", "spans_not_looked_at"
+            "scope", "more", "beyond_limit", "no_such_service_nearest", "untrusted.no_such_service_nearest",
+            "no_such_name_nearest", "untrusted.no_such_name_nearest", "tests", "executions", "failing", "flaky", "slower", "traces_beyond", "executions_beyond", "spans_not_looked_at"
         ]
         tables [
             TRACES, SERVICES, OPERATIONS, RUNS_LISTED, TESTS
