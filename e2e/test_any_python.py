@@ -353,7 +353,7 @@ def taker():
 def test_after_the_file_is_sealed_spans_go_to_the_engine(current, taker):
     address, came = taker
     seal_write, add_seals, allow_sealing = 8, 1033, 2
-    memory = ctypes.CDLL(None).memfd_create(b"channel", allow_sealing)
+    memory = ctypes.CDLL(None).memfd_create(b"kino-spans", allow_sealing)
     assert memory >= 0
     environment = {
         **clean_environment(), "PYTHONPATH": str(BOOTSTRAP / "site"), "KINO_OTLP": address,

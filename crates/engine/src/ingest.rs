@@ -113,6 +113,13 @@ impl Engine {
     pub fn refuse(&self, reason: &'static str) {
         self.inner.intake.refuse(reason);
     }
+
+    /// Counts spans that programs could not hand over, or that were torn on the way, for good.
+    pub fn count_lost_by_programs(&self, spans: u64) {
+        if spans > 0 {
+            self.inner.intake.count(&BTreeMap::from([("issue/spans_lost_by_programs".to_owned(), spans)]));
+        }
+    }
 }
 
 /// Decodes, redacts and stores what clients send.

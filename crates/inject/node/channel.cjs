@@ -8,11 +8,11 @@
 //   0x1e {"p":KEY,"lost":N,"why":"full"|"large"|"failed"} 0x0a
 //   0x1e {"p":KEY,"error":"place: Type"} 0x0a
 //
-// It never writes to a file that is not the channel, never throws, never prints. Once `kino run` has ended (EPERM), or
-// where the file cannot be opened, spans go to the engine.
+// It never writes to a file that is not the channel, never throws, never prints. Once its reader, `kino run` or an engine,
+// has ended (EPERM) or was killed, or where the file cannot be opened, spans go to the engine.
 
 const { constants } = require('fs');
-const { openSync, writeSync, fstatSync, stringify } = require('./intrinsics.cjs');
+const { openSync, closeSync, writeSync, fstatSync, statSync, readlinkSync, stringify, now } = require('./intrinsics.cjs');
 const environment = require('./environment.cjs');
 const { KEY, processRecord } = require('./resource.cjs');
 
@@ -24,6 +24,12 @@ const FILE_BYTES_MAX = 64 * 1024 * 1024;
 const REOPENED_MAX = 64;
 /** Errors of the bootstrap that one process reports. */
 const ERRORS_MAX = 20;
+/** How often it is looked whether the reader lives. */
+const LOOK_MILLISECONDS = 1000;
+/** Descriptors of processes: a number may be another file's by now. */
+const DESCRIPTORS = '/proc/';
+/** What a channel's file is, of whatever process. */
+const MEMORY = '/memfd:kino-spans';
 
 let descriptor = -1;
 let device = 0;
@@ -31,6 +37,7 @@ let inode = 0;
 let reopened = 0;
 let sender = null;
 let errors = 0;
+let looked = 0;
 const lost = { full: 0, large: 0, failed: 0 };
 
 /** Hands one finished span, as OTLP/JSON, over. */
@@ -101,7 +108,11 @@ function cut(attributes, longest) {
 function opened() {
   if (descriptor >= 0) {
     const file = fstat();
-    if (file !== null && file.ino === inode && file.dev === device) return file;
+    if (file !== null && file.ino === inode && file.dev === device) {
+      if (isRead()) return file;
+      leave();
+      return null;
+    }
     descriptor = -1;
     reopened += 1;
   }
@@ -110,17 +121,59 @@ function opened() {
 
 function open() {
   try {
-    descriptor = openSync(environment.channel, constants.O_WRONLY | constants.O_APPEND);
+    if (!isChannel(environment.channel)) throw new Error('another file');
+    descriptor = openSync(environment.channel, constants.O_WRONLY | constants.O_APPEND | constants.O_NONBLOCK);
+    if (environment.channel.startsWith(DESCRIPTORS) && !isChannel(`/proc/self/fd/${descriptor}`)) throw new Error('another file');
+    looked = now();
     const file = fstat();
     if (inode !== 0 && (file.ino !== inode || file.dev !== device)) throw new Error('another file');
     ({ ino: inode, dev: device } = file);
     if (reopened === 0) write(stringify(processRecord()));
     return sender === null ? file : null;
   } catch {
-    descriptor = -1;
-    sender = require('./sender.cjs');
+    leave();
     return null;
   }
+}
+
+/** True where a path that is a process's descriptor leads to a channel; what it leads to is not opened before. */
+function isChannel(path) {
+  return !path.startsWith(DESCRIPTORS) || readlinkSync(path).startsWith(MEMORY);
+}
+
+/** False once the reader is gone without having sealed the file: nobody reads what is appended then. */
+function isRead() {
+  const time = now();
+  if (!environment.channel.startsWith(DESCRIPTORS) || (time >= looked && time - looked < LOOK_MILLISECONDS)) return true;
+  looked = time;
+  try {
+    const file = statSync(environment.channel);
+    return file.ino === inode && file.dev === device;
+  } catch (error) {
+    // Another root folder has no such path, whoever reads.
+    return error?.code !== 'ENOENT' || !isThere('/proc/self');
+  }
+}
+
+function isThere(path) {
+  try {
+    return Boolean(statSync(path));
+  } catch {
+    return false;
+  }
+}
+
+/** From now on spans go to the engine. */
+function leave() {
+  if (descriptor >= 0) {
+    try {
+      closeSync(descriptor);
+    } catch {
+      // The program has closed it.
+    }
+  }
+  descriptor = -1;
+  sender = require('./sender.cjs');
 }
 
 function fstat() {

@@ -19,6 +19,8 @@ module.exports = {
   writeSync: fs.writeSync,
   fstatSync: fs.fstatSync,
   closeSync: fs.closeSync,
+  readlinkSync: fs.readlinkSync,
+  statSync: fs.statSync,
   readFileSync: fs.readFileSync,
   now: Date.now,
   random: Math.random,

@@ -1,6 +1,6 @@
 'use strict';
-// Owns: the way of spans once `kino run` has ended: OTLP over HTTP to the engine, in batches, in the background. It keeps
-// no process alive: what is waiting when a process ends is lost.
+// Owns: the way of spans that no channel takes: OTLP over HTTP to the engine, in batches, in the background. It keeps no
+// process alive: what is waiting when a process ends is lost.
 
 const environment = require('./environment.cjs');
 const { setTimeout: later } = require('./intrinsics.cjs');
@@ -8,7 +8,7 @@ const { SCOPE, resource } = require('./resource.cjs');
 
 const QUEUE_MAX = 2048;
 const BATCH_MAX = 512;
-const DELAY_MILLISECONDS = 200;
+const DELAY_MILLISECONDS = 50;
 const ANSWER_MILLISECONDS_MAX = 5000;
 
 const queue = [];
@@ -37,13 +37,14 @@ function flush() {
   if (dropped > 0) own.attributes.push({ key: 'kino.spans.dropped', value: { intValue: String(dropped) } });
   const body = JSON.stringify({ resourceSpans: [{ resource: own, scopeSpans: [{ scope: SCOPE, spans }] }] });
   try {
-    post(body);
+    post(body, spans.length);
   } catch {
+    dropped += spans.length;
     done();
   }
 }
 
-function post(body) {
+function post(body, count) {
   const { unseen } = require('./http_client.cjs');
   const http = require('http');
   const request = unseen(() => http.request(`${environment.otlp}/v1/traces`, {
@@ -54,8 +55,13 @@ function post(body) {
   }));
   request.on('socket', (socket) => socket.unref());
   request.on('timeout', () => request.destroy());
-  request.on('error', () => {});
-  request.on('response', (response) => response.resume());
+  request.on('error', () => {
+    dropped += count;
+  });
+  request.on('response', (response) => {
+    if (response.statusCode >= 300) dropped += count;
+    response.resume();
+  });
   request.on('close', done);
   request.end(body);
 }

@@ -1,4 +1,5 @@
-//! The channel: one file in memory for a run, which its processes append to and the recorder of the run reads.
+//! The channel: one file in memory for a run, which its processes append to and the recorder of the run reads. An engine has
+//! one, too, for programs that no run records.
 //!
 //! ```text
 //!            released │ read, not yet released │ appended, not yet read
@@ -46,6 +47,14 @@ impl Channel {
     /// Returns the path at which a process of the same user opens the file, as long as this process lives.
     pub fn path(&self) -> PathBuf {
         PathBuf::from(format!("/proc/{}/fd/{}", std::process::id(), self.file.as_raw_fd()))
+    }
+
+    /// Returns whether anything was appended that was not read.
+    ///
+    /// # Errors
+    /// Where the system does not say.
+    pub fn has_unread(&self) -> io::Result<bool> {
+        Ok(self.file.metadata()?.len() > self.read)
     }
 
     /// Reads what was appended since, at most [`READ_BYTES`]; empty where nothing was.
@@ -136,7 +145,9 @@ mod tests {
         let mut channel = Channel::open().unwrap();
         let mut writer = writer(&channel);
         writer.write_all(b"first").unwrap();
+        assert!(channel.has_unread().unwrap());
         assert_eq!(channel.read().unwrap(), b"first");
+        assert!(!channel.has_unread().unwrap());
         assert_eq!(channel.read().unwrap(), b"");
         writer.write_all(b"second").unwrap();
         channel.seal().unwrap();

@@ -141,6 +141,16 @@ impl Records {
         self.counts
     }
 
+    /// Returns what there was so far.
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// Forgets processes by their ids; spans of theirs that come later count as lost.
+    pub fn forget(&mut self, is_meant: impl Fn(u32) -> bool) {
+        self.processes.retain(|_, process| !is_meant(process.pid));
+    }
+
     /// Returns the ids of the processes that appended, ended or not.
     pub fn pids(&self) -> impl Iterator<Item = u32> {
         self.processes.values().map(|process| process.pid)
@@ -279,6 +289,17 @@ mod tests {
         let (requests, counts) = check(&bytes);
         assert_eq!(requests, request("a", &["1", "2", "3"]) + &request("b", &["4"]));
         assert_eq!(counts, Counts { spans: 4, ..Counts::default() });
+    }
+
+    #[test]
+    fn a_process_that_is_forgotten_takes_no_room_and_its_later_spans_count_as_lost() {
+        let mut records = Records::default();
+        records.feed([process("a"), spans("a", &["1"])].concat().as_bytes(), &mut |_| None);
+        records.forget(|pid| pid == 8);
+        assert_eq!(records.pids().collect::<Vec<_>>(), [7]);
+        records.forget(|pid| pid == 7);
+        assert_eq!(records.feed(spans("a", &["2"]).as_bytes(), &mut |_| None), b"");
+        assert_eq!((records.counts().spans, records.counts().lost.values().sum::<u64>()), (1, 1));
     }
 
     #[test]

@@ -10,7 +10,8 @@ use kino_wire::run::CodeState;
 
 use crate::environment;
 
-/// In the place of a channel: nothing can ever be at this path, so that processes send their spans to the engine.
+/// In the place of a channel where there is none: nothing can ever be at this path, so that processes send their spans to the
+/// engine.
 const NO_CHANNEL: &str = "/dev/null/kino";
 
 /// The name of a variable that nothing but the bootstrap reads.
@@ -23,7 +24,8 @@ pub fn lasting(bootstrap: &Bootstrap, otlp_http: &str) -> Vec<(&'static str, OsS
 }
 
 /// The variables for programs that are started in `directory`; `variable` reads the present environment, whose values stay
-/// in force. Programs find the engine where it is now: once it is elsewhere, their spans are lost.
+/// in force. Programs append to the engine's channel, and find its listener once that engine has ended: where it is elsewhere
+/// then, their spans are lost.
 pub fn variables(
     bootstrap: &Bootstrap,
     engine: &EngineFile,
@@ -37,7 +39,8 @@ pub fn variables(
         ..CodeState::default()
     };
     let root = code.worktree.as_deref().map_or(directory, Path::new);
-    let reports = Reports { channel: Path::new(NO_CHANNEL), otlp_http: Some(&engine.otlp_http), project: root };
+    let channel = if engine.channel.is_empty() { NO_CHANNEL } else { &engine.channel };
+    let reports = Reports { channel: Path::new(channel), otlp_http: Some(&engine.otlp_http), project: root };
     let mut set = environment::without_run(engine, &code, directory, &variable);
     set.extend(bootstrap.variables(reports, &variable));
     set

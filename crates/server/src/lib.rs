@@ -5,6 +5,7 @@
 //!  :4318  HTTP   /v1/traces  /v1/logs  /v1/metrics┼─► Engine
 //!  :4319  HTTP   /api/v1/NAME  /mcp  /healthz  /metrics
 //!  socket HTTP   the same, for the commands of the engine's own user
+//!  memory        spans of programs that no run records ─► Engine
 //! ```
 //!
 //! It owns sockets, bodies, compression, authorization, and start and stop of the engine's process. It never interprets
@@ -12,6 +13,7 @@
 
 mod api;
 mod batch;
+mod channel;
 mod connections;
 mod descriptors;
 mod engine_file;

@@ -18,6 +18,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::api::Mcp;
+use crate::channel::ProgramChannel;
 use crate::descriptors::Shares;
 use crate::forward::{ForwardError, ForwardTarget, HttpPeer};
 use crate::guard::{Guard, Owner};
@@ -194,6 +195,7 @@ impl QueuedListeners {
             started_unix_nanos: now.0,
             starting: true,
             socket: String::new(),
+            channel: String::new(),
             token,
         };
         engine_file::announce(&config.engine.home, &file);
@@ -281,19 +283,28 @@ fn serve_opened(
         serve(open.otlp_grpc, otlp::ports::grpc(otlp), shares.otlp_grpc),
     ];
 
-    let file = EngineFile { started_unix_nanos: engine.started().0, starting: false, socket, ..file };
+    let channel = ProgramChannel::open(engine);
+    let place = channel.as_ref().map(ProgramChannel::path).unwrap_or_default();
+    let started_unix_nanos = engine.started().0;
+    let file = EngineFile { started_unix_nanos, starting: false, socket, channel: place, ..file };
     engine_file::announce(&home, &file);
 
     let forwarding = target.map(|target| {
         let (engine, peer) = (engine.clone(), Arc::new(HttpPeer::new(target, &config.version)));
         tokio::spawn(async move { engine.forward(peer).await })
     });
+    let reading = channel.map(|channel| tokio::spawn(channel.pass_on(engine.clone(), stopping)));
     let (engine, signals) = (engine.clone(), config.signals);
     let ended = tokio::spawn(async move {
         shutdown::requested(&engine, &home, signals).await;
         engine.request_stop();
         stop.send_replace(true);
         finish(tasks).await;
+        if let Some(reading) = reading
+            && let Err(error) = reading.await
+        {
+            tracing::warn!(%error, "reading spans of programs ended early");
+        }
         if let Some(forwarding) = forwarding
             && let Err(error) = forwarding.await
         {

@@ -91,6 +91,10 @@ pub struct EngineFile {
     /// The socket that answers as `http` does, to this user alone. Empty in files of older versions.
     #[serde(default)]
     pub socket: String,
+    /// The file in memory that takes spans of programs that no run records, for as long as the process lives; empty where the
+    /// engine has none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub channel: String,
     /// Opens every scope of this engine, until it ends: sent as `Authorization: Bearer TOKEN`. Whatever listens at
     /// `http` after the engine's end may be another user's.
     pub token: String,

@@ -28,7 +28,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("kino-mcp", &["kino-repo", "kino-text", "kino-wire"]),
     ("kino-tui", &["kino-text", "kino-wire"]),
-    ("kino-server", &["kino-engine", "kino-repo", "kino-text", "kino-wire", "kino-ingest", "kino-mcp"]),
+    (
+        "kino-server",
+        &["kino-engine", "kino-inject", "kino-repo", "kino-text", "kino-wire", "kino-ingest", "kino-mcp"],
+    ),
     (
         "kino",
         &[

@@ -1,4 +1,4 @@
-"""Hands finished spans to `kino run` through the file that `KINO_CHANNEL` names.
+"""Hands finished spans to `kino run`, or to an engine, through the file that `KINO_CHANNEL` names.
 
 Owns: the descriptor, the identity of this process in the file, and what is counted as lost.
 Never does: wait, start a thread, or write into a file that is not the channel. A record is one `write`, made when its
@@ -12,6 +12,7 @@ span ends, so that the span survives any end of the process.
 import errno
 import os
 import sys
+import time
 
 from . import encode, resource, state
 
@@ -22,6 +23,11 @@ ERRORS_MAX = 20
 LOST_EVERY = 1_024
 # Descriptors above this number are out of the way of programs that expect theirs to be small.
 DESCRIPTOR_MIN = 480
+# How often it is looked whether the reader lives.
+LOOK_SECONDS = 1
+# Descriptors of processes, whose number may be another file's by now, and what a channel's file is.
+DESCRIPTORS = "/proc/"
+MEMORY = "/memfd:kino-spans"
 
 _descriptor = -1
 _file = None  # device and inode of the channel
@@ -30,23 +36,48 @@ _claimed = {}  # the same key, from the moment at which a thread chose it
 _lost = {}  # why -> count, not yet written
 _lost_any = False
 _errors = 0
-_sealed = False  # `kino run` has ended: spans go by OTLP
+_sealed = False  # the reader has ended: spans go by OTLP
 _opened = False
+_looked = 0.0  # when it was last looked whether it lives
 
 
-def open_channel():
+def open_channel(_clock=time.monotonic):
     """Opens the file under a high number. Without it, spans go by OTLP."""
-    global _descriptor, _file, _opened, _sealed
+    global _descriptor, _file, _opened, _sealed, _looked
     _opened = True
     _descriptor = -1
+    path = state.channel_path
     try:
-        low = os.open(state.channel_path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOCTTY)
+        if not _is_channel(path):
+            raise OSError
+        low = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK)
+        if path.startswith(DESCRIPTORS) and not _is_channel("/proc/self/fd/%d" % low):
+            os.close(low)
+            raise OSError
     except OSError:
         _sealed = True
         return
     _descriptor = _move_up(low)
+    _looked = _clock()
     about = os.fstat(_descriptor)
     _file = (about.st_dev, about.st_ino)
+
+
+def _is_channel(path):
+    """Whether a path that is a process's descriptor leads to a channel; what it leads to is not opened before."""
+    return not path.startswith(DESCRIPTORS) or os.readlink(path).startswith(MEMORY)
+
+
+def _is_read():
+    """False where the reader is gone without having sealed the file: nobody reads what is appended then."""
+    try:
+        about = os.stat(state.channel_path)
+    except FileNotFoundError:
+        # Another root folder has no such path, whoever reads.
+        return not os.path.exists("/proc/self")
+    except OSError:
+        return True
+    return (about.st_dev, about.st_ino) == _file
 
 
 def _move_up(low):
@@ -167,15 +198,22 @@ def _is_open():
     return (about.st_dev, about.st_ino) == _file
 
 
-def _why_not():
+def _why_not(_clock=time.monotonic):
     """Empty if the descriptor is still the channel and has room, else why it cannot take a span. Opens the channel
     again where a program closed it."""
+    global _sealed, _looked
     for _ in range(2):
         try:
             about = os.fstat(_descriptor)
         except OSError:
             about = None
         if about is not None and (about.st_dev, about.st_ino) == _file:
+            time_now = _clock()
+            if time_now - _looked >= LOOK_SECONDS and state.channel_path.startswith(DESCRIPTORS):
+                _looked = time_now
+                if not _is_read():
+                    _sealed = True
+                    return "failed"
             return "full" if about.st_blocks * 512 > FILE_BYTES_MAX else ""
         if _sealed:
             break

@@ -1,4 +1,4 @@
-"""Sends spans to the engine once `kino run` has ended.
+"""Sends spans to the engine where no channel takes them.
 
 Owns: one daemon thread, a bounded queue, and a small HTTP client on the socket of C, which no patch reaches.
 Never does: keep the process alive, wait in the program's threads, or try a span twice. At an ordinary end what is queued is
@@ -15,8 +15,10 @@ from . import resource, state
 
 QUEUE_MAX = 2_048
 BATCH_MAX = 256
-PAUSE_SECONDS = 0.2
+PAUSE_SECONDS = 0.05
 TIMEOUT_SECONDS = 2
+# Pauses without a span after which the thread ends; the next span starts another.
+IDLE_MAX = 200
 # How often an engine that does not answer is asked before the thread waits longer.
 PAUSE_SECONDS_MAX = 10
 END_SECONDS_MAX = 0.5
@@ -50,7 +52,7 @@ def _work(_sleep=time.sleep):
     global _running
     pause, idle = PAUSE_SECONDS, 0
     try:
-        while idle < 50:
+        while idle < IDLE_MAX:
             _sleep(pause)
             batch = _take()
             if not batch:
