@@ -1,7 +1,7 @@
 //! `hook`: what an assistant calls before and after its tool calls. It comes before everything else that this program does.
 //!
 //! ```text
-//!  main ─► run ─► worker: input ─► before · after · session · stop ─► answer ─► one write, or nothing
+//!  main ─► run ─► worker: input ─► before · after · session · stop ─► answer ─► one write, or nothing ─► delivered
 //!            └── after its deadline: nothing, whatever the worker does
 //! ```
 //!
@@ -26,6 +26,7 @@ use std::time::Duration;
 use kino_agents::Agent;
 use kino_agents::hook::{self, Called, INPUT_BYTES_MAX, Moment};
 use kino_engine::config::Hooks;
+use kino_wire::hook::AfterCallQuestion;
 use serde_json::Value as Json;
 
 use crate::home::{CONFIG_FILE, is_trusted};
@@ -40,6 +41,8 @@ const DEADLINE: Duration = Duration::from_millis(35);
 /// The same at the end of a turn: no tool waits, and what is said there takes a look at the worktree by git. Without an engine,
 /// or where the user has not switched it on, it ends as early as others.
 const STOP_DEADLINE: Duration = Duration::from_millis(500);
+/// How long the engine may take to hear that an answer was written.
+const CONFIRMATION_MAX: Duration = Duration::from_millis(10);
 
 /// Whether the words after the program's name are a hook's, rather than a person's question about it. Wrong ones are a
 /// hook's too: an assistant takes the exit code of a usage error for a refusal.
@@ -67,23 +70,58 @@ pub(crate) fn run(agent: &OsString, event: &OsString) -> ExitCode {
     {
         let mut out = io::stdout().lock();
         // A reader that is gone, or a full disk, gets nothing.
-        drop(out.write_all(answer.to_string().as_bytes()).and_then(|()| out.flush()));
+        let written = out.write_all(answer.json.to_string().as_bytes()).and_then(|()| out.flush());
+        if let Some(delivered) = answer.delivered.filter(|_| written.is_ok()) {
+            confirm(delivered);
+        }
     }
     ExitCode::SUCCESS
 }
 
+/// What the assistant gets.
+struct Answer {
+    json: Json,
+    /// What the engine hears once it has it; `None` for nothing.
+    delivered: Option<Delivered>,
+}
+
+/// A question by which the engine hears that findings were delivered.
+struct Delivered {
+    home: PathBuf,
+    question: AfterCallQuestion,
+}
+
+impl From<Json> for Answer {
+    fn from(json: Json) -> Self {
+        Self { json, delivered: None }
+    }
+}
+
+/// Has the engine hear that an answer was written, and waits for that a moment: what it does not hear of comes again.
+fn confirm(delivered: Delivered) {
+    let (sender, heard) = sync_channel(1);
+    let work = move || {
+        let answer = ask::ask_within(&delivered.home, &delivered.question, CONFIRMATION_MAX);
+        // Fails where the time was up.
+        sender.send(answer.is_some()).ok();
+    };
+    if thread::Builder::new().name("delivered".to_owned()).spawn(work).is_ok() {
+        heard.recv_timeout(CONFIRMATION_MAX).ok();
+    }
+}
+
 /// The answer to an event; `None` for silence.
-fn answered(agent: &OsString, event: &OsString) -> Option<Json> {
+fn answered(agent: &OsString, event: &OsString) -> Option<Answer> {
     let input = input()?;
     let (agent, event) = (known(agent)?, event.to_str()?);
     let called = hook::read(agent, event, &input)?;
     let place = Place::of(&called)?;
     heard::note(&place.home, agent, heard::Channel::Hook);
     match called.moment {
-        Moment::SessionBegins => session::begins(agent, &called, &place),
-        Moment::Before => before::answer(agent, event, &called, &place),
+        Moment::SessionBegins => session::begins(agent, &called, &place).map(Answer::from),
+        Moment::Before => before::answer(agent, event, &called, &place).map(Answer::from),
         Moment::After => after::answer(agent, event, &called, &place),
-        Moment::Stop => stop::answer(agent, &called, &place),
+        Moment::Stop => stop::answer(agent, &called, &place).map(Answer::from),
     }
 }
 

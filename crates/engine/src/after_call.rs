@@ -2,10 +2,11 @@
 //!
 //! ```text
 //!  begins ─► the session's window opens ─► (kino run --call ─► run_start) ─► ended ─► findings of these windows, once each
+//!                                                                                   └─► delivered ─► recorded
 //! ```
 //!
 //! Windows live in memory alone: after a restart of the engine a session begins again. What was delivered is in the
-//! findings' records, and outlives it.
+//! findings' records, and outlives it. An answer that its hook gave up on is never said to be delivered: it comes again.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,7 +14,9 @@ use std::time::Duration;
 
 use kino_model::{Fingerprint, RunId};
 use kino_wire::Problem;
-use kino_wire::hook::{AfterCall, AfterCallQuestion, CallMoment, MAX_WAIT_MILLIS, SESSION_BYTES_MAX};
+use kino_wire::hook::{
+    AfterCall, AfterCallQuestion, CallMoment, MAX_WAIT_MILLIS, OFFERED_MILLIS, SESSION_BYTES_MAX, SESSION_FINDINGS_MAX,
+};
 use kino_wire::run::is_call_id;
 
 use crate::Engine;
@@ -28,8 +31,8 @@ const WINDOWS_MAX: usize = 64;
 const CALLS_MAX: usize = 512;
 /// The longest name of an assistant, in bytes.
 const AGENT_BYTES_MAX: usize = 32;
-/// How much later than asked an answer may be and still count as delivered.
-const LATE: Duration = Duration::from_millis(10);
+/// Findings that a session was offered, the newest last; more than it can be given.
+const OFFERED_MAX: usize = 4 * SESSION_FINDINGS_MAX;
 
 /// What is known of calls and sessions.
 #[derive(Debug, Default)]
@@ -48,6 +51,8 @@ struct Session {
     /// The hash of the assistant and its session.
     id: String,
     windows: VecDeque<Window>,
+    /// Findings that were answered and are not known to have been delivered, and when the answer was, in monotonic nanoseconds.
+    offered: VecDeque<(Fingerprint, u64)>,
 }
 
 impl Calls {
@@ -73,7 +78,8 @@ impl State {
         if self.sessions.len() == SESSIONS_MAX {
             self.sessions.pop_front();
         }
-        self.sessions.push_back(session.unwrap_or(Session { id: id.to_owned(), windows: VecDeque::new() }));
+        let new = || Session { id: id.to_owned(), windows: VecDeque::new(), offered: VecDeque::new() };
+        self.sessions.push_back(session.unwrap_or_else(new));
         self.sessions.back_mut().expect("one was added")
     }
 
@@ -100,12 +106,45 @@ impl Session {
     }
 }
 
+impl Session {
+    /// Findings that may be on their way to the assistant.
+    fn under_way(&self, now: u64) -> Vec<Fingerprint> {
+        let is_under_way = |at: u64| now.saturating_sub(at) < OFFERED_MILLIS * 1_000_000;
+        self.offered.iter().filter(|(_, at)| is_under_way(*at)).map(|(offered, _)| *offered).collect()
+    }
+
+    fn offer(&mut self, fingerprints: impl Iterator<Item = Fingerprint>, now: u64) {
+        for fingerprint in fingerprints {
+            self.offered.retain(|(offered, _)| *offered != fingerprint);
+            if self.offered.len() == OFFERED_MAX {
+                self.offered.pop_front();
+            }
+            self.offered.push_back((fingerprint, now));
+        }
+    }
+
+    /// Takes those of the findings that were offered.
+    fn take_offered(&mut self, fingerprints: &[Fingerprint]) -> Vec<Fingerprint> {
+        let is_meant = |(offered, _): &(Fingerprint, u64)| fingerprints.contains(offered);
+        let (taken, left): (VecDeque<_>, VecDeque<_>) =
+            std::mem::take(&mut self.offered).into_iter().partition(is_meant);
+        self.offered = left;
+        taken.into_iter().map(|(fingerprint, _)| fingerprint).collect()
+    }
+}
+
 impl Engine {
     pub(crate) async fn after_call(&self, question: AfterCallQuestion) -> Result<AfterCall, Problem> {
         check(&question)?;
-        let begun = self.inner.clock.monotonic_nanos();
         let now = self.inner.clock.now().0;
         let session = session_hash(&question);
+        let channel = format!("hook:{}", question.agent);
+        if question.moment == CallMoment::Delivered {
+            let delivered = self.inner.calls.state().session(&session).take_offered(&question.delivered);
+            let project = scope::project(&question.scope);
+            self.inner.findings.record_delivered(&channel, &session, project.as_deref(), &delivered, now);
+            return Ok(AfterCall { schema: AfterCall::SCHEMA.to_owned(), ..AfterCall::default() });
+        }
         let call = question.call.as_deref();
         let (runs, windows) = {
             let mut state = self.inner.calls.state();
@@ -127,7 +166,7 @@ impl Engine {
                         of_session.close(call, now);
                     }
                 }
-                CallMoment::Begins | CallMoment::Ended => {}
+                CallMoment::Begins | CallMoment::Ended | CallMoment::Delivered => {}
             }
             (runs, Vec::from(of_session.windows.clone()))
         };
@@ -144,24 +183,21 @@ impl Engine {
                 changed.extend(record.findings_changed.iter().map(|change| change.fingerprint));
             }
         }
-        let took = Duration::from_nanos(self.inner.clock.monotonic_nanos().saturating_sub(begun));
-        if took > wait + LATE {
-            return Ok(answer);
-        }
-        let audience = Audience {
-            channel: format!("hook:{}", question.agent),
-            session,
-            project: scope::project(&question.scope),
-            windows,
-            changed,
-        };
-        let (items, left_out) = self.inner.findings.deliver(&audience, now);
+        let now = self.inner.clock.monotonic_nanos();
+        let project = scope::project(&question.scope);
+        // Two hooks of one session that ask together do not get the same.
+        let mut state = self.inner.calls.state();
+        let of_session = state.session(&session);
+        let under_way = of_session.under_way(now);
+        let audience = Audience { session: session.clone(), project, windows, changed, under_way };
+        let (items, left_out) = self.inner.findings.new_for(&audience);
+        of_session.offer(items.iter().map(|item| item.fingerprint), now);
         Ok(AfterCall { items, left_out, ..answer })
     }
 }
 
 fn check(question: &AfterCallQuestion) -> Result<(), Problem> {
-    let AfterCallQuestion { agent, session, call, wait_millis, .. } = question;
+    let AfterCallQuestion { agent, session, call, wait_millis, delivered, .. } = question;
     let is_agent = !agent.is_empty()
         && agent.len() <= AGENT_BYTES_MAX
         && agent.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
@@ -173,6 +209,9 @@ fn check(question: &AfterCallQuestion) -> Result<(), Problem> {
     }
     if call.as_deref().is_some_and(|call| !is_call_id(call)) {
         return Err(Problem::invalid("a call's id has 1 to 128 letters, digits and _-.:, the first a letter or digit"));
+    }
+    if delivered.len() > OFFERED_MAX {
+        return Err(Problem::invalid(format!("at most {OFFERED_MAX} findings are delivered at once")));
     }
     if *wait_millis > MAX_WAIT_MILLIS {
         return Err(Problem::invalid(format!("at most {MAX_WAIT_MILLIS} ms can be waited, not {wait_millis}")));
@@ -206,6 +245,21 @@ mod tests {
         assert_eq!(session.windows[1].end, None);
         assert!(session.close(None, 7));
         assert_eq!(session.windows.iter().map(|window| window.end).collect::<Vec<_>>(), [Some(5), Some(7)]);
+    }
+
+    #[test]
+    fn an_answer_that_is_not_delivered_is_free_again_after_a_while() {
+        let mut state = State::default();
+        let session = state.session("a");
+        let [one, two, other] = [1, 2, 3].map(|number| Fingerprint([number; 8]));
+        session.offer([one, two].into_iter(), 1);
+        assert_eq!(session.under_way(2), [one, two]);
+        assert_eq!(session.take_offered(&[two, other]), [two], "only what was offered");
+        assert_eq!(session.take_offered(&[two]), [], "and once");
+        assert_eq!(session.under_way(2 + OFFERED_MILLIS * 1_000_000), []);
+        assert_eq!(session.take_offered(&[one]), [one], "late is not never");
+        session.offer((0..100).map(|number| Fingerprint([number; 8])), 1);
+        assert_eq!(session.offered.len(), OFFERED_MAX);
     }
 
     #[test]

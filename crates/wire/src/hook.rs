@@ -13,6 +13,8 @@ use crate::insights::FindingState;
 pub const MAX_WAIT_MILLIS: u64 = 20;
 /// Findings that are delivered to a session at most: more would be read as noise.
 pub const SESSION_FINDINGS_MAX: usize = 3;
+/// How long an answer waits to be delivered, in milliseconds: far longer than a hook lives.
+pub const OFFERED_MILLIS: u64 = 2_000;
 /// The longest name of a session, in bytes: those of today's assistants have 20 to 60.
 pub const SESSION_BYTES_MAX: usize = 256;
 
@@ -25,11 +27,14 @@ pub enum CallMoment {
     /// A call has ended, well or not.
     #[default]
     Ended,
+    /// The answer at the end of a call has reached the assistant: what it names counts as delivered.
+    Delivered,
 }
 
 /// Announces a tool call of an assistant; once it has ended, asks for the findings that are new since the session began and
-/// that runs of its calls show. What is answered counts as delivered: no fingerprint is answered twice in a session, and
-/// at most [`SESSION_FINDINGS_MAX`] are. What is found later is in the answer after a later call.
+/// that runs of its calls show. At most [`SESSION_FINDINGS_MAX`] are answered in a session, and none again that was delivered,
+/// or was answered within the last [`OFFERED_MILLIS`]. An answer counts as delivered once [`CallMoment::Delivered`] says that it
+/// was. What is found later is in the answer after a later call.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AfterCallQuestion {
@@ -45,9 +50,11 @@ pub struct AfterCallQuestion {
     pub is_command: bool,
     /// How long the call took, in milliseconds; `None` where that is not known.
     pub call_millis: Option<u64>,
-    /// How long the engine may evaluate what has just arrived, in milliseconds. An answer that would come later than a
-    /// few milliseconds after that is empty, and nothing counts as delivered.
+    /// How long the engine may evaluate what has just arrived, in milliseconds.
     pub wait_millis: u64,
+    /// With [`CallMoment::Delivered`]: the findings that the assistant has received. Others than those that its session was
+    /// answered do not count.
+    pub delivered: Vec<Fingerprint>,
     /// Whose findings: exactly this project's.
     pub scope: Scope,
 }

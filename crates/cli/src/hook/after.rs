@@ -11,9 +11,8 @@ use kino_wire::finding::{Number, Unit};
 use kino_wire::hook::{AfterCall, AfterCallQuestion, CallMoment, NewFinding};
 use kino_wire::insights::FindingState;
 use kino_wire::run::is_call_id;
-use serde_json::Value as Json;
 
-use super::{Place, ask};
+use super::{Answer, Delivered, Place, ask};
 
 /// How long the engine may evaluate what the call has just sent, in milliseconds. What takes longer is delivered later.
 const WAIT_MILLIS: u64 = 5;
@@ -24,17 +23,20 @@ const NUMBERS_MAX: usize = 2;
 /// How many digits of an id are named: enough to be unique, and taken by every command.
 const ID_DIGITS: usize = 12;
 
-pub(super) fn answer(agent: Agent, event: &str, called: &Called, place: &Place) -> Option<Json> {
+pub(super) fn answer(agent: Agent, event: &str, called: &Called, place: &Place) -> Option<Answer> {
     if !place.hooks.findings {
         return None;
     }
     // What takes no text gets none, and nothing counts as delivered to it.
     hook::context(agent, event, "")?;
     let question = question(agent, called, place, CallMoment::Ended)?;
-    let answer = ask::ask(&place.home, &AfterCallQuestion { wait_millis: WAIT_MILLIS, ..question })?;
+    let answer = ask::ask(&place.home, &AfterCallQuestion { wait_millis: WAIT_MILLIS, ..question.clone() })?;
     let root = kino_repo::project::worktree_of(&place.directory).unwrap_or_else(|| place.directory.clone());
     let text = text(&answer, &|path| is_file(&root, path))?;
-    hook::context(agent, event, &text)
+    let json = hook::context(agent, event, &text)?;
+    let delivered = answer.items.iter().map(|item| item.fingerprint).collect();
+    let question = AfterCallQuestion { moment: CallMoment::Delivered, delivered, ..question };
+    Some(Answer { json, delivered: Some(Delivered { home: place.home.clone(), question }) })
 }
 
 /// The question about a call; `None` where it names no session, in which nothing could be said only once.
@@ -47,6 +49,7 @@ pub(super) fn question(agent: Agent, called: &Called, place: &Place, moment: Cal
         is_command: called.executes,
         call_millis: called.millis,
         wait_millis: 0,
+        delivered: Vec::new(),
         scope: Scope { project: kino_repo::project::name_of(&place.directory), all: false },
     })
 }

@@ -31,8 +31,6 @@ pub(crate) struct Window {
 
 /// Who is to hear of new findings.
 pub(crate) struct Audience {
-    /// Through which channel.
-    pub(crate) channel: String,
     /// A hash of the session.
     pub(crate) session: String,
     /// Exactly whose findings; `None` for those of no project.
@@ -41,6 +39,8 @@ pub(crate) struct Audience {
     pub(crate) windows: Vec<Window>,
     /// Findings whose state changed by runs of the call.
     pub(crate) changed: Vec<Fingerprint>,
+    /// Findings that may be on their way to the session.
+    pub(crate) under_way: Vec<Fingerprint>,
 }
 
 impl Audience {
@@ -52,8 +52,15 @@ impl Audience {
         let within =
             |at: i64| self.windows.iter().any(|window| window.start <= at && window.end.is_none_or(|end| at <= end));
         is_new
+            && !self.has(record)
             && (self.changed.contains(&record.finding.fingerprint)
                 || record.evidence_starts.iter().any(|start| within(*start)))
+    }
+
+    /// Whether the session has a finding, or may have it in a moment.
+    fn has(&self, record: &FindingRecord) -> bool {
+        let is_under_way = record.project == self.project && self.under_way.contains(&record.finding.fingerprint);
+        is_under_way || record.was_delivered_to(&self.session)
     }
 }
 
@@ -86,13 +93,10 @@ impl FindingRecord {
 }
 
 impl Ledger {
-    /// Takes the findings that a session has not received and may, notes that it has them, and returns them with their
-    /// records' ids and how many there are beyond.
-    fn take_new(&mut self, audience: &Audience, now: i64) -> (Vec<(String, NewFinding)>, u64) {
-        let session = audience.session.as_str();
-        let given = self.all().filter(|record| record.was_delivered_to(session)).count();
-        let mut fresh: Vec<&FindingRecord> =
-            self.all().filter(|record| audience.concerns(record) && !record.was_delivered_to(session)).collect();
+    /// Returns the findings that a session has not received and may, and how many there are beyond.
+    fn new_for(&self, audience: &Audience) -> (Vec<NewFinding>, u64) {
+        let given = self.all().filter(|record| audience.has(record)).count();
+        let mut fresh: Vec<&FindingRecord> = self.all().filter(|record| audience.concerns(record)).collect();
         // Nanoseconds in a day: rounding to whole ones loses nothing.
         fresh.sort_by_cached_key(|record| {
             let worth = record.worth().min(i64::MAX as f64) as i64;
@@ -101,11 +105,7 @@ impl Ledger {
         let room = SESSION_FINDINGS_MAX.saturating_sub(given);
         let left_out = fresh.len().saturating_sub(room) as u64;
         fresh.truncate(room);
-        let taken: Vec<(String, NewFinding)> = fresh.into_iter().map(|record| (record.id(), record.news())).collect();
-        for (id, _) in &taken {
-            self.deliver(id, &audience.channel, Some(session), now);
-        }
-        (taken, left_out)
+        (fresh.into_iter().map(FindingRecord::news).collect(), left_out)
     }
 }
 
@@ -117,10 +117,31 @@ impl Findings {
         }
     }
 
-    /// Returns the new findings for a session, which count as delivered from now on, and how many there are beyond.
-    pub(crate) fn deliver(self: &Arc<Self>, audience: &Audience, now: i64) -> (Vec<NewFinding>, u64) {
-        let (taken, left_out) = self.ledger().take_new(audience, now);
-        let (written, items): (Vec<String>, Vec<NewFinding>) = taken.into_iter().unzip();
+    /// Returns the new findings for a session, and how many there are beyond.
+    pub(crate) fn new_for(&self, audience: &Audience) -> (Vec<NewFinding>, u64) {
+        self.ledger().new_for(audience)
+    }
+
+    /// Records that a session has received findings of a project, or of none.
+    pub(crate) fn record_delivered(
+        self: &Arc<Self>,
+        channel: &str,
+        session: &str,
+        project: Option<&str>,
+        fingerprints: &[Fingerprint],
+        now: i64,
+    ) {
+        let is_meant = |record: &&FindingRecord| {
+            record.project.as_deref() == project && fingerprints.contains(&record.finding.fingerprint)
+        };
+        let written: Vec<String> = {
+            let mut ledger = self.ledger();
+            let written: Vec<String> = ledger.all().filter(is_meant).map(FindingRecord::id).collect();
+            for id in &written {
+                ledger.deliver(id, channel, Some(session), now);
+            }
+            written
+        };
         if !written.is_empty() {
             // The hook does not wait for the disk; what is not written is known until the engine ends.
             let findings = Arc::clone(self);
@@ -130,6 +151,5 @@ impl Findings {
                 }
             });
         }
-        (items, left_out)
     }
 }
