@@ -178,7 +178,8 @@ def slow(answer):
 
 
 def failed(answer):
-    cause = named(answer, "wrong", code="error", entry="import.products")
+    cause = named(answer, "wrong", rank=1)
+    assert (cause["code"], cause["entry"]) == ("error", "import.products"), cause
     assert "ValueError" in cause["text"] and f"store.py:{RAISED}" in cause["code_at"] and cause["raised"] > 1, cause
 
 

@@ -13,7 +13,8 @@
 //! so that a job that runs once a night is not buried by a busy service. What only says where the time is, or costs
 //! neither time nor executions now, counts for a fourth; where a cause explains it, it is folded into that cause.
 //!
-//! Words match names that were recorded and nothing else: no word has a meaning here.
+//! Words match names that were recorded and nothing else: no word has a meaning here. The weight of an operation that they name
+//! is whole: it says which operation matters where nobody does.
 
 mod changed;
 mod failures;

@@ -148,6 +148,28 @@ fn words_raise_what_they_name_and_nothing_else() {
 }
 
 #[test]
+fn an_operation_that_is_named_is_not_buried_by_busier_ones_of_which_nothing_is_said() {
+    let busy = repeated(12, |_, at| list("checkout", at, 24, 40, "SELECT price FROM product WHERE id ="));
+    let text =
+        format!("{busy}\n---\nimport.products 12000..12001 ! exception=ValueError:'row 3'\n---\nlogin 12100..12105");
+    let first = |complaint: &str| diagnosed(&text, complaint).causes[0].lead.entry.1.clone();
+    assert_eq!(first(""), "checkout", "it has nearly all the time");
+    assert_eq!(first("why did the import fail last night?"), "import.products");
+    assert_eq!(first("why did it fail last night?"), "checkout", "that names no operation");
+    assert_eq!(
+        first("why is checkout slow, and is the import fine?"),
+        "checkout",
+        "of two that are named, what costs more"
+    );
+    let all = text.replace("import.products", "checkout.import");
+    assert_eq!(
+        diagnosed(&all.replace("login", "checkout.login"), "checkout").causes[0].lead.entry.1,
+        "checkout",
+        "what names all operations names none"
+    );
+}
+
+#[test]
 fn a_rare_operation_is_not_buried_by_a_busy_one() {
     // The busy one loses a fiftieth of its time; the rare one failed, and is a thousandth of all time.
     let busy = repeated(50, |number, at| {

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Cause, ExecutionGroup, WordMatch};
+use super::{Candidate, Cause, ExecutionGroup, WHERE, WordMatch};
 use crate::execution::Execution;
 use crate::finding::Evidence;
 
@@ -165,6 +165,11 @@ pub(super) fn raise(words: &Words, causes: &mut [Cause], groups: &[ExecutionGrou
     for one in &mut matches {
         one.recorded = one.causes > 0 || around.iter().any(|names| names.has(&one.word));
     }
+    let named = named(words, groups);
+    for cause in causes.iter_mut() {
+        let whole = whole(cause, groups, &named);
+        cause.severity = cause.severity.max(whole);
+    }
     // Words that distinguish causes.
     let telling: Vec<usize> = (0..matches.len()).filter(|&at| matches[at].recorded).collect();
     for cause in causes.iter_mut().filter(|_| !telling.is_empty()) {
@@ -184,6 +189,29 @@ pub(super) fn raise(words: &Words, causes: &mut [Cause], groups: &[ExecutionGrou
         cause.severity *= cause.words_factor;
     }
     matches
+}
+
+/// Which entry operations the words name, by their own name or their service's. What names all of them names none.
+fn named(words: &Words, groups: &[ExecutionGroup<'_, '_>]) -> Vec<bool> {
+    let known = groups.iter().map(|group| {
+        let mut names = RecordedWords::default();
+        names.add(group.service);
+        names.add(group.name);
+        names
+    });
+    let known: Vec<RecordedWords> = known.collect();
+    let telling: Vec<&String> = words.words.iter().filter(|word| !known.iter().all(|names| names.has(word))).collect();
+    known.iter().map(|names| telling.iter().any(|word| names.has(word))).collect()
+}
+
+/// The severity of a cause where the weight of an entry operation that is named is whole; 0 where none is.
+fn whole(cause: &Cause, groups: &[ExecutionGroup<'_, '_>], named: &[bool]) -> f64 {
+    let of = |candidate: &Candidate| {
+        let place = groups.iter().position(|group| group.entry() == candidate.entry).filter(|place| named[*place]);
+        place.map_or(0.0, |place| candidate.severity / groups[place].weight.max(f64::MIN_POSITIVE))
+    };
+    let also = cause.also.iter().filter(|candidate| candidate.source.class() < WHERE).map(of);
+    also.fold(of(&cause.lead), f64::max)
 }
 
 /// What the executions of an operation are known by.
