@@ -25,6 +25,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from conftest import COMMAND_SECONDS_MAX, Engine, binary, eventually, free_port, otlp, span, text
+from test_security import as_stranger, interpreter, needs_root, open_the_way_to
 
 START = 1_790_000_000_000_000_000
 MS = 1_000_000
@@ -358,6 +359,26 @@ def test_hostile_answers_cost_neither_memory_nor_time(endpoint, forwarding):
     def hang(sink, _):
         time.sleep(60)
 
+    def raw(*parts, times=1):
+        def answer(sink, _):
+            sink.close_connection = True
+            sink.wfile.write(b"".join(parts[:-1]) + parts[-1] * times)
+        return answer
+
+    chunked = (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n",)
+    # The last two say that it was taken before they become nonsense: it is not sent again, and what they refuse is not read.
+    refused = {
+        "chunks of no size": raw(*chunked, b"zzzz\r\nabc\r\n"), "a chunk without end": raw(*chunked, b"7fffffffffffffff\r\n", b"x" * 65536, times=64),
+        "headers without number": raw(b"HTTP/1.1 200 OK\r\n", b"x: y\r\n", times=200_000), "no end to 100": raw(b"HTTP/1.1 100 Continue\r\n\r\n", times=100_000),
+        "status out of range": raw(b"HTTP/1.1 99999 OK\r\n\r\n"), "two lengths": raw(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-length: 7\r\n\r\nabcdefg"),
+        "a negative length": raw(b"HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n"), "a zip bomb's beginning": raw(b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\n\r\n\x1f\x8b\x08", b"\xff", times=100_000),
+    }
+    for number, (name, answer) in enumerate(refused.items(), start=100):
+        endpoint.answers[:] = [answer]
+        engine.send(spans(number, 1))
+        settled = lambda number=number: number in numbers(endpoint) or status(engine)["passed_spans"] > before
+        before = status(engine)["passed_spans"]
+        assert eventually(lambda: not endpoint.answers) and eventually(settled), (name, status(engine))
     for number, answer in enumerate((huge, junk, headers), start=1):
         endpoint.answers[:] = [answer]
         engine.send(spans(number, 1))
@@ -378,6 +399,68 @@ def test_hostile_answers_cost_neither_memory_nor_time(endpoint, forwarding):
     engine.stop()
     print(f"the engine stopped in {time.monotonic() - begin:.1f} s while its peer hung")
     assert engine.process.returncode == 0
+
+
+def checked(engine):
+    """What `doctor` says of passing on."""
+    [check] = [check for check in engine.json("doctor", check=False)["checks"] if check["name"] == "forwarding"]
+    return check
+
+
+def test_doctor_says_whether_the_endpoint_is_reached_and_what_waits(endpoint, forwarding):
+    engine = forwarding()
+    engine.send(spans(1, 5))
+    assert eventually(lambda: status(engine)["behind_bytes"] > 0)
+    down = checked(engine)
+    assert down["state"] == "warning" and endpoint.url in down["message"] and "not reached" in down["message"], down
+    assert re.search(r"[1-9]\d* bytes of the log are to go", down["message"]) and "start the endpoint" in down["next"], down
+    endpoint.start()
+    assert eventually(lambda: numbers(endpoint) == set(range(1, 6)) and status(engine)["behind_bytes"] == 0)
+    up = checked(engine)
+    assert up["state"] == "ok" and "is reached" in up["message"] and " 0 bytes of the log" in up["message"], up
+    endpoint.answers[:] = [lambda sink, _: sink.reply(400)]
+    engine.send(spans(6, 2))
+    assert eventually(lambda: status(engine)["refused_spans"] == 2)
+    said = checked(engine)
+    assert said["state"] == "warning" and "2 refused there" in said["message"], said
+    shown = engine.kino("doctor", check=False).stdout.decode()
+    assert "forwarding" in shown and endpoint.url in shown, shown
+    engine.stop()
+    (engine.home / "config.toml").write_text("")
+    engine.start()
+    assert "forwarding" not in [check["name"] for check in engine.json("doctor", check=False)["checks"]]
+
+
+STRANGE = """
+import os, sys, urllib.request
+home, otlp, pid = sys.argv[1:]
+for path in (home + "/config.toml", home + "/meta.sqlite", home + "/wal", f"/proc/{pid}/environ", f"/proc/{pid}/fd"):
+    try:
+        print(path, os.listdir(path) if os.path.isdir(path) else open(path, "rb").read(64))
+    except PermissionError:
+        pass
+print(open(f"/proc/{pid}/cmdline").read())
+for ids in ("a" * 32, ",".join(f"{n:032x}" for n in range(5000)), "\xff" * 1000):
+    request = urllib.request.Request(f"http://{otlp}/v1/traces", b"{}", {"content-type": "application/json", "kino-forwarders": ids})
+    try:
+        urllib.request.urlopen(request, timeout=10).read()
+    except OSError as error:
+        print(error)
+"""
+
+
+@needs_root
+def test_another_user_learns_nothing_and_stops_nothing(endpoint, forwarding):
+    endpoint.start()
+    engine = forwarding('headers = { Authorization = "Bearer hush" }\n')
+    engine.send(spans(1, 1))
+    open_the_way_to(engine.home)
+    out, err = as_stranger(interpreter(), "-c", STRANGE, str(engine.home), engine.otlp_http, str(engine.process.pid)).communicate(timeout=COMMAND_SECONDS_MAX)
+    assert "serve" in out and "hush" not in out and str(engine.home) not in out and "/proc/" not in out, (out, err)
+    engine.send(spans(2, 1))
+    assert eventually(lambda: numbers(endpoint) == {1, 2}), status(engine)
+    sent = {name.lower(): value for name, value in endpoint.seen[-1][2].items()}["kino-forwarders"]
+    assert len(sent.split(",")) <= 65 and status(engine)["state"] == "sending"
 
 
 def timed(engine, document):

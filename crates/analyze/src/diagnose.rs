@@ -14,7 +14,7 @@
 //! neither time nor executions now, counts for a fourth; where a cause explains it, it is folded into that cause.
 //!
 //! Words match names that were recorded and nothing else: no word has a meaning here. The weight of an operation that they name
-//! is whole: it says which operation matters where nobody does.
+//! is whole: it says which operation matters where no word does.
 
 mod changed;
 mod failures;

@@ -235,6 +235,9 @@ impl Engine {
             );
             check("lake", CheckState::Warning, message, Some("none is needed: merging gives their rows checksums"));
         }
+        if let Some(forward) = &self.inner.forward {
+            checks.push(forward.check(&self.inner.store).await.or_problem()?);
+        }
         Ok(Doctor { schema: Doctor::SCHEMA.to_owned(), checks })
     }
 }

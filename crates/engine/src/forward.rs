@@ -10,15 +10,17 @@
 //! a request travels is the peer's matter: this opens no socket.
 
 mod backoff;
+mod doctor;
 mod requests;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use kino_model::Clock;
 use kino_store::log::{MISSED_LOG_RECORDS, MISSED_SEGMENTS, MISSED_SPANS};
 use kino_store::{LogPiece, LogPosition, Store, StoreError};
+use kino_wire::admin::Check;
 use kino_wire::forward::{ForwardState, Forwarding};
 use serde::{Deserialize, Serialize};
 
@@ -52,6 +54,12 @@ pub trait ForwardPeer: Send + Sync {
     /// Sends one request, an `ExportTraceServiceRequest` or `ExportLogsServiceRequest` in protobuf, and reads its answer.
     /// It blocks, for a bounded time. `forwarders` are the ids of the engines that the rows may have come through.
     fn send(&self, signal: Signal, body: &[u8], forwarders: &str) -> Reply;
+
+    /// Connects, and sends nothing; blocks for a few seconds at most.
+    ///
+    /// # Errors
+    /// Why it is not reached, in words of this program.
+    fn reach(&self) -> Result<(), String>;
 }
 
 /// What became of a request. Reasons are words of this program, never the peer's.
@@ -97,6 +105,8 @@ pub(crate) struct Forward {
     /// Ids of engines whose requests came here, last heard of last.
     upstream: Mutex<VecDeque<String>>,
     progress: Mutex<Progress>,
+    /// Once passing on has begun.
+    peer: OnceLock<Arc<dyn ForwardPeer>>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -148,6 +158,7 @@ impl Forward {
             document,
             upstream: Mutex::default(),
             progress: Mutex::new(progress),
+            peer: OnceLock::new(),
         };
         forward.save(store, 0).await?;
         Ok(Some(Arc::new(forward)))
@@ -204,6 +215,16 @@ impl Forward {
         ids.join(",")
     }
 
+    /// What `doctor` says of it: whether the endpoint is reached at this moment, what waits, and what it will never get.
+    pub(crate) async fn check(&self, store: &Store) -> Result<Check, StoreError> {
+        let status = self.status(store, &store.counts().await?);
+        let reached = match self.peer.get().cloned() {
+            Some(peer) => tokio::task::spawn_blocking(move || peer.reach()).await.map_err(|_| StoreError::Worker)?,
+            None => Ok(()),
+        };
+        Ok(doctor::check(&status, reached.err()))
+    }
+
     /// What `status` says of it, from the store's counters.
     pub(crate) fn status(&self, store: &Store, counts: &BTreeMap<String, u64>) -> Forwarding {
         let progress = self.progress().clone();
@@ -248,6 +269,8 @@ impl Engine {
     /// Passes on what the log has and gets, until [`Self::request_stop`]. Returns at once where nothing is to be passed on.
     pub async fn forward(&self, peer: Arc<dyn ForwardPeer>) {
         let Some(forward) = self.inner.forward.clone() else { return };
+        // There is one peer for as long as the engine lives.
+        forward.peer.get_or_init(|| Arc::clone(&peer));
         let (store, clock) = (self.inner.store.clone(), Arc::clone(&self.inner.clock));
         let run = ForwardLoop {
             backoff: Backoff::default(),
@@ -415,6 +438,7 @@ mod tests {
             document: String::new(),
             upstream: Mutex::default(),
             progress: Mutex::default(),
+            peer: OnceLock::new(),
         }
     }
 

@@ -3,7 +3,7 @@
 //! A peer's answer is hostile: its body is read up to a bound, no redirect is followed, all of it takes a bounded time, and
 //! none of its text is shown.
 
-use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs, UdpSocket};
 use std::time::Duration;
 
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
@@ -19,6 +19,8 @@ use crate::outgoing::{self, AddressError, ServerAddress};
 pub(crate) const FORWARDERS: &str = "kino-forwarders";
 /// Bytes of an answer that are read.
 const ANSWER_BYTES_MAX: u64 = 64 << 10;
+/// How long connecting may take where a person waits for the answer.
+const REACH_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a request with its answer may take, of whatever speed the peer is.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// Headers that a request has of its own.
@@ -191,6 +193,14 @@ impl ForwardPeer for HttpPeer {
             }
             Err(error) => Reply::Later { why: unreached(&error).to_owned(), retry_after: None },
         }
+    }
+
+    fn reach(&self) -> Result<(), String> {
+        let found = (self.target.address.host(), self.target.address.port()).to_socket_addrs();
+        let address = found.ok().and_then(|mut found| found.next()).ok_or("the endpoint's host is not found")?;
+        TcpStream::connect_timeout(&address, REACH_TIMEOUT)
+            .map(drop)
+            .map_err(|error| unreached(&ureq::Error::Io(error)).to_owned())
     }
 }
 

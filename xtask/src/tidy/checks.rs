@@ -28,10 +28,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("kino-mcp", &["kino-repo", "kino-text", "kino-wire"]),
     ("kino-tui", &["kino-text", "kino-wire"]),
-    (
-        "kino-server",
-        &["kino-engine", "kino-inject", "kino-repo", "kino-text", "kino-wire", "kino-ingest", "kino-mcp"],
-    ),
+    ("kino-server", &["kino-engine", "kino-inject", "kino-repo", "kino-text", "kino-wire", "kino-ingest", "kino-mcp"]),
     (
         "kino",
         &[
