@@ -25,7 +25,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from conftest import COMMAND_SECONDS_MAX, Engine, binary, eventually, free_port, otlp, span, text
-from test_security import as_stranger, interpreter, needs_root, open_the_way_to
+from test_security import as_stranger, disk, interpreter, needs_root, open_the_way_to  # noqa: F401
 
 START = 1_790_000_000_000_000_000
 MS = 1_000_000
@@ -429,6 +429,38 @@ def test_doctor_says_whether_the_endpoint_is_reached_and_what_waits(endpoint, fo
     (engine.home / "config.toml").write_text("")
     engine.start()
     assert "forwarding" not in [check["name"] for check in engine.json("doctor", check=False)["checks"]]
+
+
+@needs_root
+def test_what_was_acknowledged_arrives_though_the_disk_is_full(disk, endpoint):  # noqa: F811
+    engine = Engine(home_with(disk, f'[forward]\nurl = "{endpoint.url}"\n[limits]\ndisk_reserve_bytes = 0\n'))
+    endpoint.start()
+    endpoint.answers[:] = [lambda sink, _: sink.reply(503, retry_after="1")] * 10_000
+    try:
+        engine.send(spans(1, 50))
+        with (disk / "filler").open("wb", buffering=0) as filler, pytest.raises(OSError):
+            while True:
+                filler.write(b"x" * 65_536)
+        taken = set(range(1, 51))
+        for number in range(100, 400):
+            body = json.dumps(spans(number, 1, attributes=[text("filler", "x" * 4_000)])).encode()
+            code, _ = engine.request(engine.otlp_http, "/v1/traces", body, {"content-type": "application/json"})
+            if code == 200:
+                taken.add(number)
+        assert len(taken) < 350, "the disk was not full"
+        endpoint.answers.clear()
+        assert eventually(lambda: taken <= numbers(endpoint), 60), (len(taken), len(numbers(endpoint)))
+        # What was refused may have been passed on, as it may have been stored; nothing else is there.
+        assert numbers(endpoint) <= set(range(1, 51)) | set(range(100, 400))
+        (disk / "filler").unlink()
+        accepted = lambda: engine.request(engine.otlp_http, "/v1/traces", json.dumps(spans(1000, 1)).encode(), {"content-type": "application/json"})[0] == 200
+        assert eventually(accepted, 60) and eventually(lambda: 1000 in numbers(endpoint), 60), status(engine)
+        engine.kill()
+        engine.start()
+        assert eventually(lambda: status(engine)["behind_bytes"] == 0)
+        assert status(engine)["missed_spans"] == 0
+    finally:
+        engine.stop()
 
 
 STRANGE = """

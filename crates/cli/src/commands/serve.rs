@@ -32,7 +32,9 @@ struct Ready<'a> {
 
 /// Serves until a signal or a request stops it.
 pub(super) fn run(app: &App, arguments: Serve) -> Outcome {
-    tracing_subscriber::fmt().with_max_level(LevelFilter::INFO).with_ansi(false).with_writer(io::stderr).init();
+    // What cannot be written to a full disk must not end the thread that says it, as a message about that would.
+    let log = tracing_subscriber::fmt().with_max_level(LevelFilter::INFO).with_ansi(false).with_writer(io::stderr);
+    log.log_internal_errors(false).init();
     crate::allocator::keep_small();
     for said in home::prepare(&app.settings.home)? {
         output::note(&format!("kino: {said}"));
