@@ -163,6 +163,11 @@ function isThere(path) {
   }
 }
 
+/** Sends what waits, where spans go to the engine; the process ends now. */
+function finish() {
+  sender?.finish();
+}
+
 /** From now on spans go to the engine. */
 function leave() {
   if (descriptor >= 0) {
@@ -196,4 +201,4 @@ function write(text) {
   }
 }
 
-module.exports = { send, sendLines, report };
+module.exports = { send, sendLines, report, finish };

@@ -6,6 +6,7 @@
 const { watch, quietly } = require('./patch.cjs');
 const { endAll } = require('./span.cjs');
 const { serverOf, failed } = require('./http_server.cjs');
+const { finish } = require('./channel.cjs');
 
 /** True where an uncaught error ends the process. */
 function isFatal() {
@@ -23,7 +24,10 @@ function start() {
     })();
   });
   // `process.exit` reads this function once all listeners of `exit` have run.
-  watch(process, 'reallyExit', endAll);
+  watch(process, 'reallyExit', () => {
+    endAll();
+    finish();
+  });
 }
 
 module.exports = { start };
