@@ -1,4 +1,4 @@
-// Baskets: what is in them, one line more, and taken for an order.
+// Baskets: what is in them, one line more, taken for an order, and emptied.
 const { call, log, serve, Store, work } = require("./service.js");
 
 const LINES_MAX = 10;
@@ -29,11 +29,20 @@ serve({
   "POST /baskets/:basket/take": {
     empty: {},
     handler: async ({ operation, parameter }) => {
-      const lines = (await baskets.read(parameter)) ?? [{ item: 1 }];
+      const lines = (await baskets.read(parameter)) ?? [];
       const { cents } = await call("pricing", "POST", "/quote", { lines });
       await work(operation, 1);
       log.info(`basket ${parameter} taken with ${lines.length} lines`);
       return { lines, cents };
+    },
+  },
+  // What is ordered is no longer in the basket. Asked twice it does the same.
+  "DELETE /baskets/:basket": {
+    empty: {},
+    handler: async ({ parameter }) => {
+      await baskets.write(parameter, []);
+      log.info(`basket ${parameter} is empty`);
+      return {};
     },
   },
 });

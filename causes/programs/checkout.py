@@ -1,4 +1,7 @@
-"""Checkout: takes a basket, reserves and charges it, and hands the order to the queue; tells of orders."""
+"""Checkout: takes a basket, reserves and charges it, hands the order to the queue, and empties the basket; tells of orders.
+
+An order replaces the one before it from the same basket, so that there are never more of them than baskets.
+"""
 
 import os
 
@@ -7,7 +10,7 @@ from messages import QUEUE, publish
 from service import Database, app, call, log, operation, serve, work
 
 os.makedirs(QUEUE, exist_ok=True)
-database = Database("customers", "CREATE TABLE orders (basket INTEGER, cents INTEGER, charge TEXT);")
+database = Database("customers", "CREATE TABLE orders (basket INTEGER PRIMARY KEY, cents INTEGER, charge TEXT);")
 
 
 @app.post("/checkout")
@@ -23,8 +26,9 @@ def checkout():
     work(2)
     charge = call("payment", "POST", "/charges", {"basket": basket, "cents": taken.get("cents", 0)})
     values = (basket, taken.get("cents", 0), charge.get("id", ""))
-    database.execute("INSERT INTO orders (basket, cents, charge) VALUES (?, ?, ?)", *values)
+    database.execute("INSERT OR REPLACE INTO orders (basket, cents, charge) VALUES (?, ?, ?)", *values)
     publish({"basket": basket})
+    call("basket", "DELETE", f"/baskets/{basket}")
     log.info("order of basket %d over %d cents, charge %s", *values)
     return {"order": basket}
 

@@ -5,7 +5,7 @@ import threading
 from messages import consume
 from service import Database, app, call, log, operation, serve, work
 
-database = Database("parcels", "CREATE TABLE shipments (basket INTEGER, carrier INTEGER);")
+database = Database("parcels", "CREATE TABLE shipments (basket INTEGER PRIMARY KEY, carrier INTEGER);")
 
 
 @operation("orders process", None)
@@ -14,7 +14,7 @@ def process(order):
     call("stock", "POST", "/pick", {"basket": basket})
     work(2)
     carrier = database.sum(basket, 4_000) % 5
-    database.execute("INSERT INTO shipments (basket, carrier) VALUES (?, ?)", basket, carrier)
+    database.execute("INSERT OR REPLACE INTO shipments (basket, carrier) VALUES (?, ?)", basket, carrier)
     log.info("basket %d goes with carrier %d", basket, carrier)
 
 

@@ -121,7 +121,6 @@ const spanned = (title, attributes, work) =>
 class Store {
   constructor(title) {
     this.title = title;
-    this.values = new Map();
     const index = Array.from({ length: 2_000 }, (_, id) => ({ id, text: `${title} ${id}` }));
     this.ready = fs.writeFile(this.#path("index"), JSON.stringify(index));
   }

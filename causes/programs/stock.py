@@ -3,7 +3,8 @@
 from flask import request
 from service import Database, app, log, operation, serve, work
 
-database = Database("movements", "CREATE TABLE reserved (basket INTEGER, item INTEGER);")
+RESERVED = "CREATE TABLE reserved (basket INTEGER, item INTEGER); CREATE INDEX by_basket ON reserved (basket);"
+database = Database("movements", RESERVED)
 
 
 @app.get("/levels/<int:item>")

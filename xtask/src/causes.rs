@@ -58,8 +58,8 @@ pub(crate) struct Args {
     /// record: what faults, their parameters and requests follow from; another seed makes other cases
     #[arg(long, requires = "causes", default_value_t = 1, value_name = "N")]
     seed: u64,
-    /// report: only the sealed cases. They are the third of all pairs of service and fault that is left out otherwise,
-    /// so that no ranking is tuned on them
+    /// Only the sealed cases; record: with those that have no fault. They are the third of all pairs of service and fault
+    /// that a report leaves out otherwise, so that no ranking is tuned on them
     #[arg(long, requires = "causes")]
     sealed: bool,
     /// report: prints what was suspected in each case, too

@@ -21,6 +21,13 @@ pub(super) struct Case {
     pub(super) seed: u64,
 }
 
+impl Case {
+    /// Returns whether it is of a sealed pair of service and fault.
+    pub(super) fn is_sealed(&self) -> bool {
+        self.cause.as_ref().is_some_and(|cause| is_sealed(cause.service.name, cause.fault.name()))
+    }
+}
+
 /// What is wrong, and where.
 #[derive(Debug)]
 pub(super) struct PlantedCause {

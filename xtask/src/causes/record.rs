@@ -1,8 +1,8 @@
 //! `--causes record`: one system that runs through all cases, and two windows of each.
 //!
 //! ```text
-//!  requests ──────────────────────────────────────────────────────────────────►
-//!  │ normal window │ settle │ window with the fault │ settle, export │ next …
+//!  requests ───────────────────────────────────────────────────────────────────────────►
+//!  │ normal window │ settle │ window with the fault │ settle, order each, export │ next …
 //!                    ▲ on                             ▲ off
 //! ```
 
@@ -30,8 +30,9 @@ const UNDER_WAY_USUAL: usize = 3;
 const QUEUE_LIMIT: Duration = Duration::from_mins(1);
 /// Cases that may fail before a recording is given up.
 const FAILURES_MAX: usize = 5;
-/// Before the first case: interpreters compile, caches fill.
-const WARM_UP: Duration = Duration::from_secs(8);
+/// Before the first case: interpreters compile, caches fill, and as many closed connections as later wait for their end,
+/// which the system gives a minute.
+const WARM_UP: Duration = Duration::from_mins(1);
 /// How often a wait looks whether it was interrupted.
 const LOOK: Duration = Duration::from_millis(100);
 /// What /proc counts in.
@@ -53,9 +54,7 @@ impl CaseFiles {
     }
 
     fn of(cache: &Path, case: &Case) -> Self {
-        let is_sealed =
-            case.cause.as_ref().is_some_and(|cause| cases::is_sealed(cause.service.name, cause.fault.name()));
-        Self::new(cache, &case.name, is_sealed)
+        Self::new(cache, &case.name, case.is_sealed())
     }
 }
 
@@ -72,7 +71,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<bool> {
     let (root, cache, kino) = (exec::workspace_root()?, args.cache()?, args.kino()?);
     let wanted: Vec<Case> = cases::all(args.seed, args.unchanged)
         .into_iter()
-        .filter(|case| args.is_chosen(&case.name) && !CaseFiles::of(&cache, case).manifest.is_file())
+        .filter(|case| args.is_chosen(&case.name) && (!args.sealed || case.is_sealed() || case.cause.is_none()))
+        .filter(|case| !CaseFiles::of(&cache, case).manifest.is_file())
         .collect();
     let window = Duration::from_secs(args.seconds);
     let about = (window + DRAIN + SETTLE) * 2 * wanted.len() as u32;
@@ -90,6 +90,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<bool> {
     let start = |number: usize| -> anyhow::Result<Recording<'_>> {
         let running = RunningSystem::start(&root, &products, &folder.join(format!("system-{number}")), &engine)?;
         let load = Load::start(&running.gateway());
+        load.order_each()?;
         wait(WARM_UP);
         Ok(Recording { engine: &engine, running, load, window })
     };
@@ -132,6 +133,7 @@ impl Recording<'_> {
     fn record(&mut self, case: &Case, files: &CaseFiles) -> anyhow::Result<Option<Value>> {
         if let Some(cause) = &case.cause {
             self.running.prepare(cause)?;
+            wait(SETTLE);
         }
         let before = self.window(mix(case.seed ^ 1));
         let failed: u64 = self.load.counts().values().map(|[_, failed]| failed).sum();
@@ -147,6 +149,10 @@ impl Recording<'_> {
         wait(DRAIN);
         self.running.switch_off()?;
         self.wait_for_queue()?;
+        if case.cause.is_some() {
+            self.load.order_each()?;
+            self.wait_for_queue()?;
+        }
         wait(SETTLE);
         if system::interrupted() {
             return Ok(None);
@@ -169,12 +175,16 @@ impl Recording<'_> {
         Ok(Some(manifest))
     }
 
-    /// Waits until what came during a fault is answered.
+    /// Waits until what came during a fault is answered, and what it left in the queue is handled.
     fn wait_for_queue(&self) -> anyhow::Result<()> {
         let began = exec::now();
-        while self.load.under_way() > UNDER_WAY_USUAL && !system::interrupted() {
+        loop {
+            let (requests, messages) = (self.load.under_way(), self.running.messages()?);
+            if requests <= UNDER_WAY_USUAL && messages <= UNDER_WAY_USUAL || system::interrupted() {
+                break;
+            }
             if began.elapsed() > QUEUE_LIMIT {
-                bail!("{} requests are still under way after the fault", self.load.under_way());
+                bail!("{requests} requests and {messages} messages are still under way after the fault");
             }
             std::thread::sleep(LOOK);
         }

@@ -33,6 +33,8 @@ pub(super) struct RunningSystem {
     burners: Vec<Child>,
     python: PathBuf,
     programs: PathBuf,
+    /// Where messages lie that are not yet taken.
+    messages: PathBuf,
     engine: u32,
     /// Counted before anything is moved to one of them.
     cores: usize,
@@ -57,10 +59,11 @@ impl RunningSystem {
         let modules = packages::node(&sources, products)?;
         let (programs, data) = (folder.join("programs"), folder.join("data"));
         packages::copy(&sources.join("programs"), &programs)?;
-        fs::create_dir_all(data.join("orders"))?;
+        let messages = data.join("orders");
+        fs::create_dir_all(&messages)?;
         let bank = Bank::start()?;
         let (processes, burners, cores) = (BTreeMap::new(), Vec::new(), system::cores());
-        let mut running = Self { processes, bank, burners, python, programs, engine: engine.id(), cores };
+        let mut running = Self { processes, bank, burners, python, programs, messages, engine: engine.id(), cores };
         for service in &SERVICES {
             let peer = |peer: &&'static str| {
                 let port = if *peer == BANK { running.bank.port } else { running.processes[peer].proxy.port };
@@ -108,6 +111,15 @@ impl RunningSystem {
     /// Where requests come to.
     pub(super) fn gateway(&self) -> String {
         format!("127.0.0.1:{}", self.processes[GATEWAY].proxy.port)
+    }
+
+    /// How many messages wait in the queue.
+    ///
+    /// # Errors
+    ///
+    /// Where its folder cannot be read.
+    pub(super) fn messages(&self) -> anyhow::Result<usize> {
+        Ok(fs::read_dir(&self.messages).context("failed to read the queue")?.count())
     }
 
     /// Does what the normal window of this cause needs, too.
