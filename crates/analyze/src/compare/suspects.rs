@@ -5,6 +5,7 @@
 //! | evidence | charged to |
 //! |---|---|
 //! | own time (what no child covers) | the operation |
+//! | calls whose own time is several times as long as is usual | the operation |
 //! | own times of all operations of a service together | the operation with most of it |
 //! | calls that run at the same time, or no longer do | the operation that makes them |
 //! | gap between client and server | shared between the caller's service and the callee's |
@@ -12,8 +13,8 @@
 //! | log lines that came or vanished | the operation whose span they were written in, else their service |
 //! | calls lost or gained, per call of the parent | the parent; the last one called, where calls now end after it and its service changed itself |
 //!
-//! Own times and gaps count by what is left of them without what most operations and edges have in common, where there
-//! are enough of these: a whole system is somewhat slower in one window than in another.
+//! Own times, gaps and stalls count by what is left of them without what most operations and edges have in common, where
+//! there are enough of these: a whole system is somewhat slower in one window than in another.
 //!
 //! Where none of it is clear though executions as wholes differ ([`whole`]), what chance explains least is listed all
 //! the same, as not shown.
@@ -27,6 +28,7 @@ mod lines;
 mod names;
 mod profile;
 mod shift;
+mod stalls;
 mod whole;
 
 use std::borrow::Cow;
@@ -42,6 +44,7 @@ pub use lines::LooseLines;
 use names::Names;
 use profile::{OperationProfile, PairProfile, Profile, floor};
 use shift::{Clusters, Common, Happened, Shift};
+use stalls::Stalls;
 use whole::Whole;
 
 /// The chance that anything is suspected when nothing changed. Each kind of evidence has an equal part of it, and so has
@@ -151,7 +154,7 @@ pub(super) fn rank<'a>(
     let whole = Whole::new(before, after, comparison.few_runs(), &common);
     let each = |evidence: &dyn Fn(&Both<'_>) -> Vec<Evidence>| both.iter().flat_map(evidence).collect::<Vec<_>>();
     // Each kind of evidence below, and the wholes.
-    let of_kind = LEVEL / 8.0;
+    let of_kind = LEVEL / 9.0;
     // The verdict is about the whole, whatever its operations have in common.
     let direction = match verdict {
         Verdict::Slower if !common.is_known() => Direction::Longer,
@@ -163,6 +166,7 @@ pub(super) fn rank<'a>(
     let mut kinds = [
         Kind { evidence: own, tests: 1 },
         Kind { evidence: services, tests: 1 },
+        Kind { evidence: comparison.stalls(&both, floor, direction), tests: 1 },
         Kind { evidence: comparison.gaps(direction), tests: 1 },
         Kind { evidence: each(&|of| comparison.overlap(of, direction).into_iter().collect()), tests: 1 },
         Kind { evidence: each(&|of| Profiles::failures(of).into_iter().collect()), tests: 1 },
@@ -312,6 +316,31 @@ impl Profiles<'_, '_> {
             is_wanted(&shift).then_some(Evidence::new(*most, shift, reason))
         };
         (evidence, together.filter_map(of_service).collect())
+    }
+
+    /// Calls whose own time is several times as long as is usual. Nothing where each side has few runs of its own: how often
+    /// runs of the same code differ in this is not known.
+    fn stalls(&self, all: &[Both<'_>], floor: f64, direction: Direction) -> Vec<Evidence> {
+        if self.few_runs().is_some() {
+            return Vec::new();
+        }
+        let stalls: Vec<Stalls> =
+            all.iter().filter_map(|of| Stalls::of(of.operation, [of.before, of.after], floor)).collect();
+        let of_one = |(stalls, shift): (&Stalls, Option<Shift>)| {
+            let shift = shift.filter(|shift| direction.is_wanted(shift.difference))?;
+            let [before, after] = [0, 1].map(|side| (stalls.stalled[side].sum(), stalls.calls[side].calls()));
+            let reason = format!(
+                "own time over {} in {:.0} of {:.0} calls, before in {:.0} of {:.0}",
+                nanos(stalls.from_nanos),
+                after.0,
+                after.1,
+                before.0,
+                before.1
+            );
+            let courses = [0, 1].map(|side| stalls.stalled[side].course(&stalls.calls[side]));
+            Some(Evidence { courses, ..Evidence::new(stalls.operation, shift, reason) })
+        };
+        stalls.iter().zip(Stalls::shifts(&stalls)).filter_map(of_one).collect()
     }
 
     /// How many of its calls run at the same time.
@@ -508,7 +537,7 @@ impl Profiles<'_, '_> {
     }
 
     /// What is not shown, by operation: what chance explains least comes first.
-    fn listed(&self, kinds: [Kind; 7]) -> Vec<Suspect> {
+    fn listed(&self, kinds: [Kind; 8]) -> Vec<Suspect> {
         let mut found: Vec<(f64, Evidence)> = Vec::new();
         for kind in kinds {
             let tests = kind.count(LISTED) as f64;

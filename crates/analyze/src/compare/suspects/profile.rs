@@ -63,6 +63,8 @@ pub(super) struct OperationProfile {
     pub(super) own: Clusters,
     /// Their own times, in nanoseconds.
     pub(super) own_nanos: f64,
+    /// By call that has a time of its own: its cluster, and that time in nanoseconds.
+    pub(super) each: Vec<(u32, f64)>,
     /// The logarithm of how many of its calls ran at the same time, on average; of calls that made several.
     pub(super) overlap: Clusters,
     /// Failures that no failure below explains.
@@ -170,6 +172,7 @@ impl Profile {
                 let own = edges::own_time(tree, index) as f64;
                 operation.own.add(cluster, 1.0, (own + floor).ln());
                 operation.own_nanos += own;
+                operation.each.push((cluster, own));
             }
             if let Some(overlap) = overlap(tree, index) {
                 operation.overlap.add(cluster, 1.0, overlap.ln());

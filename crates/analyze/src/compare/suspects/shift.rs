@@ -13,7 +13,7 @@ use crate::statistics::{median, normal_upper, student};
 /// By how much runs of the same code differ, where there are too few of them to say so.
 const RUN_SD: f64 = 0.1;
 /// Figures of one kind from which on they say what they have in common.
-const COMMON_MIN: usize = 8;
+pub(super) const COMMON_MIN: usize = 8;
 /// The median of the absolute deviations of a normal distribution, in standard deviations.
 const NORMAL_MAD: f64 = 0.6745;
 /// Clusters from which on they say how much a count varies.
@@ -74,6 +74,12 @@ impl Clusters {
     pub(super) fn course(&self, calls: &Self) -> Vec<(u32, f64)> {
         let of_calls = calls.sums.iter().filter(|(_, count, _)| *count > 0.0);
         of_calls.map(|(cluster, count, _)| (*cluster, self.of(*cluster) / count)).collect()
+    }
+
+    /// The same with this many times as many calls, and of what happened in them.
+    pub(super) fn times(&self, factor: f64) -> Self {
+        let sums = self.sums.iter().map(|(cluster, calls, sum)| (*cluster, calls * factor, sum * factor));
+        Self { sums: sums.collect() }
     }
 
     /// The sum of a cluster.
@@ -240,6 +246,12 @@ impl Shift {
     /// What it is at most.
     pub(super) fn at_most(&self) -> f64 {
         self.difference.abs() + ERRORS * self.error
+    }
+
+    /// The same change where its size is `difference` on another scale.
+    pub(super) fn on_scale(self, difference: f64) -> Self {
+        let part = if self.difference == 0.0 { 0.0 } else { (difference / self.difference).abs() };
+        Self { difference: part * self.difference, error: part * self.error, least: part * self.least, ..self }
     }
 
     /// This part of it.
