@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 E2E = ROOT / "e2e"
 # Generous: a slow machine is no failure, a hanging command is.
 COMMAND_SECONDS_MAX = 120
+PORTS_TRIED_MAX = 5
 # Programs that tests execute; the tests of some of them fail on purpose.
 collect_ignore = ["apps"]
 
@@ -59,15 +60,24 @@ class Engine:
         self.start()
 
     def start(self):
+        # Between the choice of a port and the engine's own bind, another program may take it.
+        for _ in range(PORTS_TRIED_MAX):
+            if self.begin():
+                return
+            log = (self.home.parent / "serve.log").read_text()
+            assert "is in use by another program" in (log.splitlines() or [""])[-1], log
+        raise AssertionError("no three ports stayed free")
+
+    def begin(self):
+        """True once it listens; False where it ended before that."""
         self.http, self.otlp_http, self.otlp_grpc = (f"127.0.0.1:{free_port()}" for _ in range(3))
         addresses = ["--addr", self.http, "--otlp-http", self.otlp_http, "--otlp-grpc", self.otlp_grpc]
-        log = (self.home.parent / "serve.log").open("a")
-        self.process = subprocess.Popen(
-            [binary(), "serve", *addresses],
-            env=self.environment, cwd=self.directory, stdout=subprocess.PIPE, stderr=log, text=True,
-        )
-        ready = self.process.stdout.readline()
-        assert ready, (self.home.parent / "serve.log").read_text()
+        with (self.home.parent / "serve.log").open("a") as log:
+            self.process = subprocess.Popen(
+                [binary(), "serve", *addresses],
+                env=self.environment, cwd=self.directory, stdout=subprocess.PIPE, stderr=log, text=True,
+            )  # fmt: skip
+        return bool(self.process.stdout.readline())
 
     def kill(self):
         self.process.send_signal(signal.SIGKILL)
