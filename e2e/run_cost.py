@@ -42,13 +42,16 @@ def milliseconds(command, environment, directory):
     return (time.perf_counter() - begun) * 1000
 
 
+def git(directory, *words):
+    subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@example.com", *words], cwd=directory, check=True, capture_output=True)
+
+
 def starts(engine, arguments):
     kino = str(binary())
-    git = lambda *words: subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@example.com", *words], cwd=engine.directory, check=True)
     (engine.directory / "program.py").write_text("pass\n")
-    git("init", "-q")
-    git("add", ".")
-    git("commit", "-q", "-m", "first")
+    git(engine.directory, "init", "-q")
+    git(engine.directory, "add", ".")
+    git(engine.directory, "commit", "-q", "-m", "first")
     (engine.directory / "program.py").write_text("1\n")
     outside = Path(engine.directory).parent / "plain"
     outside.mkdir()
@@ -150,14 +153,13 @@ def lines(engine, arguments):
         place = prepared(name)
         suite, source = SUITES[name], engine.directory / name.replace("/", "-")
         shutil.copytree(place / "source", source, symlinks=True, ignore=shutil.ignore_patterns(".git"))
-        git = lambda *words: subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@example.com", *words], cwd=source, check=True, capture_output=True)
-        git("init", "-q")
+        git(source, "init", "-q")
         (source / ".gitignore").write_text("node_modules\n__pycache__\n.hypothesis\n*.db\n")
-        git("add", ".gitignore")
-        git("commit", "-q", "-m", "nothing")
+        git(source, "add", ".gitignore")
+        git(source, "commit", "-q", "-m", "nothing")
         changed = source / package
-        git("add", *(str(each.relative_to(source)) for each in source.iterdir() if each != changed and each.name not in (".git", "node_modules")))
-        git("commit", "-q", "-m", "all but the package")
+        git(source, "add", *(str(each.relative_to(source)) for each in source.iterdir() if each != changed and each.name not in (".git", "node_modules")))
+        git(source, "commit", "-q", "-m", "all but the package")
         environment = clean_environment(NO_COLOR="1", CI="1", PYTHONDONTWRITEBYTECODE="1", KINO_HOME=engine.environment["KINO_HOME"])
         command = list(suite.command)
         if suite.kind == "pypi":

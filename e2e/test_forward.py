@@ -375,9 +375,9 @@ def test_hostile_answers_cost_neither_memory_nor_time(endpoint, forwarding):
     }
     for number, (name, answer) in enumerate(refused.items(), start=100):
         endpoint.answers[:] = [answer]
-        engine.send(spans(number, 1))
-        settled = lambda number=number: number in numbers(endpoint) or status(engine)["passed_spans"] > before
         before = status(engine)["passed_spans"]
+        engine.send(spans(number, 1))
+        settled = lambda: number in numbers(endpoint) or status(engine)["passed_spans"] > before
         assert eventually(lambda: not endpoint.answers) and eventually(settled), (name, status(engine))
     for number, answer in enumerate((huge, junk, headers), start=1):
         endpoint.answers[:] = [answer]

@@ -40,7 +40,7 @@ pub(crate) use kino_text::Tone;
 pub(crate) use kino_text::figures::{bar, bytes, code_state, count, counted, duration, percent};
 use kino_text::layout;
 pub(crate) use kino_text::untrusted::{clean as clean_whole, clean_lines};
-use kino_wire::ask::{UnknownName, UnknownService};
+use kino_wire::ask::UnknownName;
 
 /// How text looks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -89,20 +89,19 @@ pub(crate) fn clean(text: &str) -> Cow<'_, str> {
 }
 
 /// That no service has the name that was asked for, and which is near.
-pub(crate) fn unknown_service(unknown: &UnknownService) -> String {
-    let near = did_you_mean(&unknown.did_you_mean);
-    format!("No service here has this name.{near} `kino services` lists them; --all looks beyond this project.\n")
+pub(crate) fn unknown_service(unknown: &UnknownName) -> String {
+    unknown_name("service", unknown, "kino services")
 }
 
 /// That no span has the name that was asked for, and which is near.
-pub(crate) fn unknown_name(unknown: &UnknownName) -> String {
-    let near = did_you_mean(&unknown.did_you_mean);
-    format!("No span here has this name.{near} `kino operations` lists them; --all looks beyond this project.\n")
+pub(crate) fn unknown_span(unknown: &UnknownName) -> String {
+    unknown_name("span", unknown, "kino operations")
 }
 
-fn did_you_mean(names: &[String]) -> String {
-    let near: Vec<String> = names.iter().map(|name| format!("\"{}\"", clean(name))).collect();
-    if near.is_empty() { String::new() } else { format!(" Did you mean {}?", near.join(" or ")) }
+fn unknown_name(kind: &str, unknown: &UnknownName, lists_them: &str) -> String {
+    let near: Vec<String> = unknown.did_you_mean.iter().map(|name| format!("\"{}\"", clean(name))).collect();
+    let near = if near.is_empty() { String::new() } else { format!(" Did you mean {}?", near.join(" or ")) };
+    format!("No {kind} here has this name.{near} `{lists_them}` lists them; --all looks beyond this project.\n")
 }
 
 /// Text in lines that fit, each behind `margin`. A word longer than a line stays whole.

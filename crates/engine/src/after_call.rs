@@ -104,9 +104,7 @@ impl Session {
         };
         self.windows.iter_mut().filter(is_meant).map(|window| window.end = Some(end)).count() > 0
     }
-}
 
-impl Session {
     /// Findings that may be on their way to the assistant.
     fn under_way(&self, now: u64) -> Vec<Fingerprint> {
         let is_under_way = |at: u64| now.saturating_sub(at) < OFFERED_MILLIS * 1_000_000;

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use kino_model::{DurationNanos, RunId, UnixNanos};
 use kino_store::TraceRow;
-use kino_store::snapshot::TraceFilter;
+use kino_store::snapshot::{Operation, TraceFilter};
 use kino_text::suggest;
 use kino_wire::Problem;
-use kino_wire::ask::{UnknownName, UnknownService};
+use kino_wire::ask::UnknownName;
 use kino_wire::find::{DEFAULT_LIMIT, Find, FindItem, FindQuestion, MAX_LIMIT};
 
 use crate::error::OrProblem;
@@ -42,22 +42,27 @@ impl Engine {
         &self,
         service: Option<&str>,
         project: Option<&str>,
-    ) -> Result<Option<UnknownService>, Problem> {
-        let Some(service) = service else { return Ok(None) };
-        let known = self.snapshot().operations(project).await.or_problem()?.operations;
-        let names: BTreeSet<&str> = known.iter().map(|operation| operation.service.as_str()).collect();
-        let did_you_mean = || suggest::nearest(service, names.iter().copied());
-        Ok((!names.contains(service)).then(|| UnknownService { did_you_mean: did_you_mean() }))
+    ) -> Result<Option<UnknownName>, Problem> {
+        self.unknown(service, project, |operation| &operation.service).await
     }
 
     /// Says so where no span of these projects is called as the one that a question names.
     async fn unknown_name(&self, name: Option<&str>, project: Option<&str>) -> Result<Option<UnknownName>, Problem> {
+        self.unknown(name, project, |operation| &operation.name).await
+    }
+
+    async fn unknown(
+        &self,
+        name: Option<&str>,
+        project: Option<&str>,
+        of: impl Fn(&Operation) -> &str,
+    ) -> Result<Option<UnknownName>, Problem> {
         let Some(name) = name else { return Ok(None) };
         let known = self.snapshot().operations(project).await.or_problem()?;
-        let names: BTreeSet<&str> = known.operations.iter().map(|operation| operation.name.as_str()).collect();
+        let names: BTreeSet<&str> = known.operations.iter().map(of).collect();
         // Beyond the bound of operations names are counted together.
-        let is_known = known.other.count > 0 || names.contains(name);
-        Ok((!is_known).then(|| UnknownName { did_you_mean: suggest::nearest(name, names) }))
+        let may_be_known = known.other.count > 0 || names.contains(name);
+        Ok((!may_be_known).then(|| UnknownName { did_you_mean: suggest::nearest(name, names) }))
     }
 
     /// Fails where a question that found nothing names a run that was not recorded, and that no trace names either.

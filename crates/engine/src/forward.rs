@@ -29,6 +29,7 @@ use self::requests::{Requests, Unsent};
 use crate::Engine;
 use crate::config::Forward as Settings;
 use crate::ingest::Signal;
+use crate::offload::offload;
 
 /// The kind of the documents that record positions, and where this engine's own id is.
 const DOCUMENTS: &str = "forward";
@@ -219,7 +220,7 @@ impl Forward {
     pub(crate) async fn check(&self, store: &Store) -> Result<Check, StoreError> {
         let status = self.status(store, &store.counts().await?);
         let reached = match self.peer.get().cloned() {
-            Some(peer) => tokio::task::spawn_blocking(move || peer.reach()).await.map_err(|_| StoreError::Worker)?,
+            Some(peer) => offload(move || peer.reach()).await.map_err(|_| StoreError::Worker)?,
             None => Ok(()),
         };
         Ok(doctor::check(&status, reached.err()))
@@ -352,7 +353,7 @@ impl ForwardLoop {
     async fn pass_on(&mut self, piece: LogPiece) -> Result<Passed, StoreError> {
         let segment = piece.segment;
         let horizon = self.retention_nanos.map(|age| self.clock.now().0.saturating_sub(age.cast_signed()));
-        let made = tokio::task::spawn_blocking(move || Requests::of(piece, horizon)).await;
+        let made = offload(move || Requests::of(piece, horizon)).await;
         let Requests { requests, unsent } = made.map_err(|_| StoreError::Worker)?;
         self.count_unsent(&unsent);
         for request in requests {
@@ -363,7 +364,7 @@ impl ForwardLoop {
                 }
                 let (peer, sent, forwarders) = (Arc::clone(&self.peer), Arc::clone(&body), self.forward.forwarders());
                 let sending = move || peer.send(request.signal, &sent, &forwarders);
-                let reply = tokio::task::spawn_blocking(sending).await.map_err(|_| StoreError::Worker)?;
+                let reply = offload(sending).await.map_err(|_| StoreError::Worker)?;
                 let kind = usize::from(request.signal == Signal::Logs);
                 match reply {
                     Reply::Taken { rejected } => {

@@ -157,13 +157,8 @@ fn sought_of(row: &SearchedRow<'_>, traces: &BTreeMap<TraceId, Arc<Trace>>) -> V
         let is_same_call = span.name == first.name && span.service() == first.service();
         is_same_call && span.text("db.query.text").map(statement::normalise) == row.statement
     };
-    let first = match &row.statement {
-        None => first,
-        Some(_) => match trace.spans.iter().find(sends_shown) {
-            Some(span) => span,
-            None => return Vec::new(),
-        },
-    };
+    let about = row.statement.as_ref().map_or(Some(first), |_| trace.spans.iter().find(sends_shown));
+    let Some(first) = about else { return Vec::new() };
     let mut sought: Vec<Sought> = Sought::of(first).into_iter().collect();
     let mut at = first;
     for _ in 0..ANCESTORS_MAX {

@@ -15,7 +15,7 @@ mod suite;
 pub(crate) mod verify;
 
 use kino_model::{TraceId, UnixNanos};
-use kino_wire::ask::{Scope, TargetKind, UnknownName, UnknownService, ask};
+use kino_wire::ask::{Scope, TargetKind, UnknownName, ask};
 use kino_wire::compare::CallsChanged;
 use kino_wire::errors::{ErrorGroup, ErrorsQuestion, Frame};
 use kino_wire::explain::{
@@ -445,7 +445,7 @@ fn error_row(group: &ErrorGroup) -> Vec<Value> {
 }
 
 /// The services whose names are near the one asked for, where none has that name.
-pub(crate) fn unknown_service(unknown: &UnknownService) -> (&'static str, Value) {
+pub(crate) fn unknown_service(unknown: &UnknownName) -> (&'static str, Value) {
     ("no_such_service_nearest", nearest(&unknown.did_you_mean))
 }
 

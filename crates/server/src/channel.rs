@@ -20,11 +20,13 @@ use kino_wire::ProblemKind;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
-/// How often it is looked whether anything was appended.
+/// How often it is looked whether anything was appended, while programs append.
 const PAUSE: Duration = Duration::from_millis(50);
+/// The longest pause while nothing comes: an engine at rest takes less than a thousandth of a core.
+const PAUSE_MAX: Duration = Duration::from_millis(200);
 /// How long what is left may take at the stop.
 const FINISH_MAX: Duration = Duration::from_secs(2);
-/// Looks between two at which of the processes have ended: about every ten seconds.
+/// Looks between two at which of the processes have ended: every ten to forty seconds.
 const LOOKS_PER_CENSUS: u32 = 200;
 
 /// What one read gave.
@@ -62,10 +64,11 @@ impl ProgramChannel {
 
     /// Passes on what is appended, until `stopping` says so, then what is left.
     pub(crate) async fn pass_on(mut self, engine: Engine, mut stopping: watch::Receiver<bool>) {
-        let mut looks = 0;
+        let (mut looks, mut pause) = (0, PAUSE);
         while !*stopping.borrow() {
             while let Some(read) = self.next(&engine) {
                 take_in(&engine, read, Some(&stopping)).await;
+                pause = PAUSE;
                 // Programs may append for as long as it is read.
                 if *stopping.borrow() {
                     break;
@@ -77,7 +80,7 @@ impl ProgramChannel {
             }
             tokio::select! {
                 changed = stopping.changed() => if changed.is_err() { break },
-                () = sleep(PAUSE) => {}
+                () = sleep(pause) => pause = (pause * 2).min(PAUSE_MAX),
             }
         }
         if let Err(error) = self.channel.seal() {

@@ -265,17 +265,10 @@ impl Target {
     }
 }
 
-/// Says that nothing is stored of the service that a question names.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct UnknownService {
-    /// The nearest names of services there are; empty where none is near. Recorded text.
-    pub did_you_mean: Vec<String>,
-}
-
-/// Says that no span has the name that a question asks for.
+/// Says that nothing stored has the name that a question asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct UnknownName {
-    /// The nearest names of spans there are; empty where none is near. Recorded text.
+    /// The nearest names there are; empty where none is near. Recorded text.
     pub did_you_mean: Vec<String>,
 }
 

@@ -4,7 +4,7 @@ use kino_model::{BlobHash, Fingerprint, RunId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::ask::{Scope, UnknownService};
+use crate::ask::{Scope, UnknownName};
 use crate::finding::Evidence;
 
 /// Which errors.
@@ -48,7 +48,7 @@ pub struct Errors {
     pub outputs_left_out: u64,
     /// Where nothing was found: whether that is because no service is called as the one asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub unknown_service: Option<UnknownService>,
+    pub unknown_service: Option<UnknownName>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]

@@ -4,7 +4,7 @@ use kino_model::TraceId;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::ask::{Scope, UnknownName, UnknownService};
+use crate::ask::{Scope, UnknownName};
 
 /// How many items an answer holds when nothing is said.
 pub const DEFAULT_LIMIT: usize = 20;
@@ -53,7 +53,7 @@ pub struct Find {
     pub cursor: Option<String>,
     /// Where nothing was found: whether that is because no service is called as the one asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub unknown_service: Option<UnknownService>,
+    pub unknown_service: Option<UnknownName>,
     /// Where nothing was found: whether that is because no span is called as the one asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unknown_name: Option<UnknownName>,

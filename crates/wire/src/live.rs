@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::ask::{Scope, UnknownService};
+use crate::ask::{Scope, UnknownName};
 use crate::explain::{Quantiles, is_zero};
 
 /// The longest that one `live` question waits.
@@ -67,7 +67,7 @@ pub struct Operations {
     pub not_looked_at: u64,
     /// Where there is none: whether that is because no service is called as the one asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub unknown_service: Option<UnknownService>,
+    pub unknown_service: Option<UnknownName>,
 }
 
 /// What is known of one operation.

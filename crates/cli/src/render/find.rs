@@ -14,7 +14,7 @@ pub(crate) fn text(answer: &Find, style: Style, now: UnixNanos) -> String {
         return super::unknown_service(unknown);
     }
     if let Some(unknown) = &answer.unknown_name {
-        return super::unknown_name(unknown);
+        return super::unknown_span(unknown);
     }
     if answer.items.is_empty() {
         return "No trace fits. --all looks beyond this project; fewer filters find more.\n".to_owned();
@@ -66,14 +66,14 @@ pub(crate) fn line(item: &FindItem, style: Style, zone: &TimeZone) -> String {
 mod tests {
     use kino_model::TraceId;
 
-    use kino_wire::ask::UnknownService;
+    use kino_wire::ask::UnknownName;
 
     use super::super::tests::EIGHTY;
     use super::*;
 
     #[test]
     fn a_service_that_there_is_not_is_said_with_the_nearest() {
-        let unknown = UnknownService { did_you_mean: vec!["shop\u{1b}[2J".to_owned()] };
+        let unknown = UnknownName { did_you_mean: vec!["shop\u{1b}[2J".to_owned()] };
         let answer = Find {
             schema: Find::SCHEMA.to_owned(),
             items: Vec::new(),

@@ -23,7 +23,10 @@ pub(super) fn check(status: &Forwarding, unreached: Option<String>) -> Check {
             CheckState::Warning,
             Some("what was missed is here alone: `kino export` has it; raise forward.log_bytes_max"),
         ),
-        _ if refused > 0 => (CheckState::Warning, Some("what was refused is here alone: see `kino logs` for why")),
+        _ if refused > 0 => (
+            CheckState::Warning,
+            Some("what was refused is here alone: the log of `kino serve`, or of the endpoint, says why"),
+        ),
         _ => (CheckState::Ok, None),
     };
     Check { name: "forwarding".to_owned(), state, message, next: next.map(str::to_owned) }

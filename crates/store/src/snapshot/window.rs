@@ -25,6 +25,7 @@ use kino_lake::rollup::{OPERATIONS_MAX, Rollups};
 const ROWS_MAX: usize = 20_000_000;
 /// Rows that are decoded at a time: of these few columns some ten megabytes.
 const ROWS_AT_ONCE: usize = 256 * 1_024;
+
 impl Snapshot {
     /// Counts and durations of every operation, of the spans that pass the filter alone. The newest files are read
     /// first, and [`Operations::not_looked_at`] says how much was beyond the bound.

@@ -26,6 +26,7 @@ use kino_lake::trace_row::{self, TraceFacts};
 /// Traces whose rows are merged at a time: sorted, so that most pages of a file are read for one part alone, and few
 /// enough that their columns take some tens of megabytes.
 const TRACES_AT_A_TIME: usize = 4_096;
+
 /// A span, by its trace and id.
 type SpanKey = (TraceId, SpanId);
 
