@@ -22,7 +22,7 @@ use tokio::time::{sleep, timeout};
 
 /// How often it is looked whether anything was appended, while programs append.
 const PAUSE: Duration = Duration::from_millis(50);
-/// The longest pause while nothing comes: an engine at rest takes less than a thousandth of a core.
+/// The longest pause while nothing comes: an engine at rest takes about a thousandth of a core.
 const PAUSE_MAX: Duration = Duration::from_millis(200);
 /// How long what is left may take at the stop.
 const FINISH_MAX: Duration = Duration::from_secs(2);
